@@ -1,0 +1,165 @@
+"""Where problems come from. Torch-free; `build()` of each dataset config imports what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializeAsAny, field_validator
+
+from guerdon.core.config import Config
+from guerdon.core.registry import Registry
+from guerdon.core.types import Problem
+
+DATASETS = Registry(
+    noun="dataset",
+    group="guerdon.datasets",
+    builtins={
+        "arith": "guerdon.data.config:ArithConfig",
+        "jsonl": "guerdon.data.config:JsonlConfig",
+        "parquet": "guerdon.data.config:ParquetConfig",
+        "hub": "guerdon.data.config:HubConfig",
+        "reasoning_gym": "guerdon.data.config:ReasoningGymConfig",
+    },
+)
+
+
+class DatasetConfig(Config):
+    """Base of every dataset: a `kind`, and `build()` that returns problems in a fixed order."""
+
+    kind: str
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """Load or generate; the same `seed` gives the same problems in the same order."""
+        raise NotImplementedError
+
+
+class ArithConfig(DatasetConfig):
+    """Synthetic arithmetic with exact answers and step-by-step worked solutions (algorithms: ArithWorld)."""
+
+    kind: Literal["arith"] = "arith"
+    num_problems: int = Field(default=2000, ge=1)
+    """How many distinct problems to generate."""
+    min_operands: int = Field(default=2, ge=2, le=6)
+    """Fewest operands in one expression."""
+    max_operands: int = Field(default=3, ge=2, le=6)
+    """Most operands in one expression."""
+    max_digits: int = Field(default=2, ge=1, le=4)
+    """Most digits of one operand."""
+    operators: str = Field(default="+-", pattern=r"^[+\-*]+$")
+    """Which of + - * may appear."""
+    style: Literal["symbols", "words"] = "symbols"
+    """`symbols`: "Calculate 37 + 48 - 2."; `words`: a one-sentence story around the same numbers."""
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """Generate the problems."""
+        from guerdon.data.worlds import arith_problems
+
+        return arith_problems(self, seed)
+
+
+class TableConfig(DatasetConfig):
+    """Fields shared by datasets that come as rows with columns."""
+
+    layout: Literal["auto", "trl", "verl"] = "auto"
+    """How to read a row: TRL's (`prompt` + free columns) or verl's (`data_source, prompt, reward_model, extra_info`)."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Rename columns before reading, {ours = theirs}; ours: prompt, target, solution, id; theirs may be dotted."""
+    limit: int | None = Field(default=None, ge=1)
+    """Read at most so many rows."""
+
+
+class JsonlConfig(TableConfig):
+    """A JSON Lines file, plain or gzipped."""
+
+    kind: Literal["jsonl"] = "jsonl"
+    path: str
+    """Path of the file, relative to the working directory; `~` is expanded."""
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """Read the file."""
+        from guerdon.data.tables import read_jsonl
+
+        return read_jsonl(self)
+
+
+class ParquetConfig(TableConfig):
+    """A Parquet file, or a folder of them."""
+
+    kind: Literal["parquet"] = "parquet"
+    path: str
+    """Path of the file or folder."""
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """Read the file."""
+        from guerdon.data.tables import read_parquet
+
+        return read_parquet(self)
+
+
+class HubConfig(TableConfig):
+    """A Hugging Face hub dataset, through `datasets` (extra: train)."""
+
+    kind: Literal["hub"] = "hub"
+    path: str
+    """Name on the hub, for example openai/gsm8k."""
+    name: str | None = None
+    """Configuration of the dataset, for example main."""
+    split: str = "train"
+    """Which split."""
+    revision: str | None = None
+    """Commit or tag."""
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """Download (or read from the cache) and convert."""
+        from guerdon.data.tables import read_hub
+
+        return read_hub(self)
+
+
+class ReasoningGymConfig(DatasetConfig):
+    """A generator of reasoning_gym by name (extra: gym). Its scorers are not used: some evaluate model text."""
+
+    kind: Literal["reasoning_gym"] = "reasoning_gym"
+    task: str
+    """Name of the task, for example chain_sum."""
+    num_problems: int = Field(default=1000, ge=1)
+    """How many problems to generate."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the task's own generator, for example {min_terms = 2}."""
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """Generate the problems."""
+        from guerdon.data.gym import gym_problems
+
+        return gym_problems(self, seed)
+
+
+def _as_dataset(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "kind" not in value:
+            raise ValueError(f"needs a kind, one of {', '.join(DATASETS.table())}")
+        return DATASETS.get(str(value["kind"])).model_validate(value)
+    return value
+
+
+class DataConfig(Config):
+    """The problems of a run and how they are shown to the model."""
+
+    train: SerializeAsAny[DatasetConfig]
+    """Where training problems come from."""
+    eval: SerializeAsAny[DatasetConfig] | None = None
+    """Where held-out problems come from; left out: split off the training set by content hash."""
+    eval_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    """Share of problems held out when there is no `data.eval`."""
+    system_prompt: str | None = None
+    """Put before every problem that has no system message of its own."""
+    suffix: str = ""
+    """Appended to the last user message, for example how to format the answer."""
+    shuffle: bool = True
+    """Draw problems in a seeded order, a new one each epoch; false: as they come."""
+
+    @field_validator("train", "eval", mode="before")
+    @classmethod
+    def _dataset(cls, value: Any) -> Any:
+        return _as_dataset(value)

@@ -1,0 +1,134 @@
+"""Which signals make the reward. Torch-free; each config *is* its plug-in."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from guerdon.core.config import Config
+from guerdon.core.registry import Registry
+from guerdon.core.types import Judge, Verifier
+
+VERIFIERS = Registry(
+    noun="verifier",
+    group="guerdon.verifiers",
+    builtins={
+        "math": "guerdon.rewards.config:MathVerifierConfig",
+        "format": "guerdon.rewards.config:FormatVerifierConfig",
+        "overlong": "guerdon.rewards.config:OverlongVerifierConfig",
+        "function": "guerdon.rewards.config:FunctionRewardConfig",
+        "random": "guerdon.rewards.config:RandomVerifierConfig",
+    },
+)
+
+
+class VerifierConfig(Config):
+    """Base of every signal. Its name in the report is its key in the recipe's `rewards` table."""
+
+    kind: str
+    name: str = ""
+    """Name of the part; filled from the recipe's key."""
+    weight: float = 1.0
+    """Weight in the rubric's sum; 0 makes it a metric that is recorded but not learned from."""
+    when_missing: Literal["mask", "skip"] = "mask"
+    """What a verdict "could not verify" does: `mask` leaves the rollout out of its group, `skip` lets the other
+    parts decide (TRL's meaning of None)."""
+
+    def build(self) -> Verifier | Judge:
+        """The verifier itself."""
+        raise NotImplementedError
+
+
+class MathVerifierConfig(VerifierConfig):
+    """1 if the final answer equals the target exactly (numbers, fractions, percentages), else 0."""
+
+    kind: Literal["math"] = "math"
+    extract: Literal["auto", "answer_tag", "boxed", "hash", "last_number"] = "auto"
+    """Where the answer stands: `<answer>` tags, `\\boxed{}`, after `####`, the last number, or the first of those found."""
+    max_chars: int = Field(default=4096, ge=16)
+    """A longer answer text is not read: wrong, with that as evidence."""
+
+    def build(self) -> Verifier:
+        """The verifier."""
+        from guerdon.rewards.maths import MathVerifier
+
+        return MathVerifier(self)
+
+
+class FormatVerifierConfig(VerifierConfig):
+    """1 if the whole response has the demanded layout, else 0."""
+
+    kind: Literal["format"] = "format"
+    layout: Literal["think_answer", "boxed", "hash"] = "think_answer"
+    """`<think>..</think><answer>..</answer>`; exactly one `\\boxed{}` at the end; or a last line `#### answer`."""
+
+    def build(self) -> Verifier:
+        """The verifier."""
+        from guerdon.rewards.layout import FormatVerifier
+
+        return FormatVerifier(self)
+
+
+class OverlongVerifierConfig(VerifierConfig):
+    """DAPO's soft overlong punishment in [-1, 0] (arXiv:2503.14476, eq. 13)."""
+
+    kind: Literal["overlong"] = "overlong"
+    max_length: int = Field(ge=1)
+    """Tokens at which the punishment is -1."""
+    cache: int = Field(ge=1)
+    """Tokens before `max_length` over which it grows from 0."""
+
+    def build(self) -> Verifier:
+        """The verifier."""
+        from guerdon.rewards.overlong import OverlongVerifier
+
+        return OverlongVerifier(self)
+
+
+class FunctionRewardConfig(VerifierConfig):
+    """A plain Python function with TRL's signature `(prompts, completions, **columns) -> list[float | None]`."""
+
+    kind: Literal["function"] = "function"
+    path: str
+    """`module:function` or `file.py:function`."""
+    timeout_s: float = Field(default=60.0, gt=0.0)
+    """Hard wall-clock limit of one call; past it the function is named and the rollouts are unverifiable."""
+    when_missing: Literal["mask", "skip"] = "skip"
+    """As for every verifier; `skip` is TRL's meaning of None."""
+
+    def build(self) -> Judge:
+        """The judge that calls the function."""
+        from guerdon.rewards.functions import FunctionReward
+
+        return FunctionReward(self)
+
+
+class RandomVerifierConfig(VerifierConfig):
+    """A seeded coin instead of a verdict: the negative control of a learning experiment."""
+
+    kind: Literal["random"] = "random"
+    probability: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """Chance of 1."""
+    seed: int = 0
+    """Seed of the coin; the verdict depends on it, the problem, the rollout's index and its text."""
+
+    def build(self) -> Verifier:
+        """The verifier."""
+        from guerdon.rewards.chance import RandomVerifier
+
+        return RandomVerifier(self)
+
+
+def parse_rewards(table: Any) -> Any:
+    """The recipe's `rewards` table {name: {...}}: each entry's kind defaults to its name."""
+    if not isinstance(table, dict):
+        return table
+    parsed: dict[str, Any] = {}
+    for name, entry in table.items():
+        if isinstance(entry, dict):
+            kind = str(entry.get("kind", name))
+            parsed[name] = VERIFIERS.get(kind).model_validate({**entry, "kind": kind, "name": name})
+        else:
+            parsed[name] = entry
+    return parsed

@@ -1,0 +1,84 @@
+"""A recipe, validated: everything a run needs, torch-free.
+
+A recipe is a sparse TOML with at most eight tables: model, data, rollout, rewards, algorithm, train, sft, eval.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+from guerdon.core.config import Config
+from guerdon.data.config import DataConfig
+from guerdon.models.config import ModelConfig
+from guerdon.rewards.config import VerifierConfig, parse_rewards
+from guerdon.rollout.config import RolloutConfig
+from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
+
+Stage = Literal["sft", "grpo"]
+
+
+class EvalConfig(Config):
+    """Evaluation on held-out problems, before the first stage and after each."""
+
+    num_problems: int = Field(default=200, ge=0)
+    """Held-out problems; 0 turns evaluation off."""
+    num_samples: int = Field(default=8, ge=1)
+    """Sampled answers per problem, for sampled accuracy and pass@k (k = this number)."""
+    greedy: bool = True
+    """Also one greedy answer per problem."""
+    temperature: float = Field(default=1.0, gt=0.0)
+    """Temperature of the sampled answers."""
+    accuracy: str = "math"
+    """Name of the reward part that says whether an answer is right (value >= 1)."""
+    format: str | None = "format"
+    """Name of the reward part that says whether the layout is right; left out of the table where there is none."""
+
+
+class RunConfig(Config):
+    """One run."""
+
+    name: str = "run"
+    """Folder of the run inside `output_dir`."""
+    seed: int = Field(default=0, ge=0)
+    """Everything random derives from it."""
+    output_dir: str = "runs"
+    """Where run folders are made."""
+    stages: tuple[Stage, ...] = ("sft", "grpo")
+    """What is trained, in order."""
+    report_to: tuple[str, ...] = ()
+    """Further sinks besides metrics.jsonl: tensorboard, wandb, mlflow."""
+    save_steps: int = Field(default=25, ge=1)
+    """Optimiser steps between checkpoints; one is also written at the end of each stage."""
+    save_total_limit: int = Field(default=2, ge=1)
+    """Checkpoints kept."""
+    log_completions: bool = True
+    """Write every step's rollouts as Parquet with TRL's columns."""
+    max_failed_steps: int = Field(default=3, ge=0)
+    """Stop after so many steps in a row in which no rollout could be scored."""
+
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    data: DataConfig
+    rollout: RolloutConfig = Field(default_factory=RolloutConfig)
+    rewards: dict[str, SerializeAsAny[VerifierConfig]]
+    """Signals by name; an entry's `kind` defaults to its name."""
+    algorithm: AlgorithmConfig = Field(default_factory=AlgorithmConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    sft: SftConfig = Field(default_factory=SftConfig)
+    eval: EvalConfig = Field(default_factory=EvalConfig)
+
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def _rewards(cls, value: Any) -> Any:
+        return parse_rewards(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if "grpo" in self.stages and not any(part.weight for part in self.rewards.values()):
+            raise ValueError("rewards: at least one part needs a weight other than 0")
+        if self.eval.num_problems and self.eval.accuracy not in self.rewards:
+            raise ValueError(
+                f"eval.accuracy={self.eval.accuracy!r} names no part of rewards ({', '.join(self.rewards)})"
+            )
+        return self

@@ -1,0 +1,101 @@
+"""The algorithm and the optimiser. Torch-free. Names and defaults as TRL's where TRL has the thing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from guerdon.core.config import Config
+
+AdvantageName = Literal[
+    "group_zscore", "group_center", "batch_std", "leave_one_out", "opo", "reinforce_plus_plus", "constant"
+]
+RatioName = Literal["token", "sequence"]
+SurrogateName = Literal["reinforce", "clip", "cispo", "gmpo", "sapo"]
+AggregateName = Literal["sequence_mean", "token_mean", "constant_length", "prompt_mean"]
+KlName = Literal["k1", "k2", "k3", "k3_unbiased"]
+
+
+class AlgorithmConfig(Config):
+    """A row of the algorithm table, and what of it is changed."""
+
+    name: str = "grpo"
+    """Row of the table: grpo, grpo_v32, dr_grpo, dapo, gspo, cispo, rloo, reinforce_plus_plus, gmpo, sapo."""
+    advantage: AdvantageName | None = None
+    """Replaces the row's advantage estimator."""
+    ratio: RatioName | None = None
+    """Replaces the row's ratio (TRL: importance_sampling_level)."""
+    surrogate: SurrogateName | None = None
+    """Replaces the row's surrogate."""
+    aggregate: AggregateName | None = None
+    """Replaces the row's aggregation (TRL folds it into loss_type)."""
+    epsilon: float | None = Field(default=None, gt=0.0)
+    """Lower clip bound of the surrogate."""
+    epsilon_high: float | None = Field(default=None, gt=0.0)
+    """Upper clip bound; for cispo the cap of the ratio itself, as in TRL."""
+    delta: float | None = Field(default=None, gt=1.0)
+    """Dual clip: bounds the loss of negative advantages at delta * |A|."""
+    beta: float | None = Field(default=None, ge=0.0)
+    """Weight of the KL term; above 0 a reference policy is kept."""
+    kl: KlName | None = None
+    """Replaces the row's KL estimator."""
+    entropy_coef: float = Field(default=0.0, ge=0.0)
+    """Weight of an entropy bonus."""
+    off_policy_mask_threshold: float | None = Field(default=None, gt=0.0)
+    """OPSM (DeepSeek-V3.2): drop sequences with A < 0 whose mean log(behavior/now) exceeds this."""
+    importance_sampling_correction: Literal["none", "truncate", "mask"] | None = None
+    """Correct old against behavior log-probs: truncated or masked importance sampling."""
+    importance_sampling_cap: float = Field(default=2.0, gt=0.0)
+    """Upper bound of that correction weight."""
+    mask_truncated_completions: bool = False
+    """Leave truncated rollouts out of the loss (DAPO's overlong filter); they stay in the group's statistics."""
+    sync_ref_model: bool = False
+    """Refresh the reference policy from the current one."""
+    ref_model_sync_steps: int = Field(default=400, ge=1)
+    """Steps between refreshes."""
+    ref_model_mixup_alpha: float = Field(default=1.0, gt=0.0, le=1.0)
+    """ref = alpha * policy + (1 - alpha) * ref at a refresh."""
+
+
+class OptimConfig(Config):
+    """AdamW, its schedule, and how much is computed at once."""
+
+    learning_rate: float = Field(default=1e-6, gt=0.0)
+    """Peak learning rate."""
+    lr_scheduler_type: Literal["constant", "linear", "cosine"] = "linear"
+    """Decay after the warm-up."""
+    warmup_steps: int = Field(default=0, ge=0)
+    """Steps from 0 to the peak."""
+    max_steps: int = Field(default=100, ge=1)
+    """Steps of this stage."""
+    adam_beta1: float = Field(default=0.9, ge=0.0, lt=1.0)
+    """First moment decay."""
+    adam_beta2: float = Field(default=0.999, ge=0.0, lt=1.0)
+    """Second moment decay."""
+    adam_epsilon: float = Field(default=1e-8, gt=0.0)
+    """Denominator floor."""
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    """Decoupled weight decay."""
+    max_grad_norm: float = Field(default=1.0, gt=0.0)
+    """Clip the global gradient norm here."""
+    max_tokens_per_microbatch: int = Field(default=2048, ge=16)
+    """Token budget of one forward and backward pass; memory grows with it, the gradient does not change."""
+
+
+class TrainConfig(OptimConfig):
+    """The reinforcement-learning stage."""
+
+    num_iterations: int = Field(default=1, ge=1)
+    """Passes over the rollouts of one step (TRL's num_iterations)."""
+    steps_per_generation: int = Field(default=1, ge=1)
+    """Optimiser updates per pass: the step's groups are split into so many minibatches."""
+
+
+class SftConfig(OptimConfig):
+    """The supervised stage: worked solutions (column `solution`), loss on the solution only."""
+
+    learning_rate: float = Field(default=2e-5, gt=0.0)
+    """Peak learning rate."""
+    batch_size: int = Field(default=16, ge=1)
+    """Examples of one step."""

@@ -1,1 +1,3 @@
-"""TODO: one sentence."""
+"""Sampling answers: requests in, completions with the log-probability of what was really sampled out."""
+
+__all__: list[str] = []

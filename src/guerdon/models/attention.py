@@ -1,0 +1,221 @@
+"""One attention function for every Hugging Face causal LM, in three layouts.
+
+A model loaded with `attn_implementation="guerdon"` hands each layer's queries, keys and values to the `layout` that
+came with the forward call; the layout decides who sees whom. The trunk itself never learns about padding:
+
+    PackedLayout   [ prompt a | a0 | a1 | a2 | prompt b | b0 | ... ]   one row, each answer sees its prompt and itself
+    PrefillLayout  [ prompt a | prompt b | ... ]                       as packed, and keys and values are kept
+    DecodeLayout   N rows, one new token each, over the kept keys and values
+
+So the sampler and the learner run the same modules on the same weights, LoRA included, with nothing copied.
+Axes: T packed tokens, P prompts, N completions or rows, H heads, D head size, L positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+ATTENTION = "guerdon"
+
+
+class Layout(Protocol):
+    """Who attends to whom in one forward pass."""
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+        """Attention output [rows, T, H, D] for query [rows, H, T, D], key and value [rows, Hkv, T, D]."""
+        ...
+
+
+def attention(
+    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+) -> tuple[Tensor, None]:
+    """The function registered with transformers' AttentionInterface; its signature is theirs."""
+    layout: Layout = options["layout"]
+    scale = options.get("scaling") or query.shape[-1] ** -0.5
+    return layout.attend(module.layer_idx, query, key, value, scale), None  # type: ignore[arg-type]
+
+
+def register() -> None:
+    """Make `attn_implementation="guerdon"` known to transformers."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(ATTENTION, attention)
+
+
+def _ragged_index(starts: Sequence[int], lengths: Sequence[int], *, align: str = "left") -> tuple[Tensor, Tensor]:
+    """Indices [N, Lmax] into the packed row and their validity; padding points at token 0."""
+    starts_N = torch.tensor(starts, dtype=torch.long)
+    lengths_N = torch.tensor(lengths, dtype=torch.long)
+    width = int(lengths_N.max()) if len(lengths) else 0
+    columns_L = torch.arange(width)
+    offset_NL = columns_L - (width - lengths_N)[:, None] if align == "right" else columns_L.expand(len(starts), width)
+    valid_NL = (offset_NL >= 0) & (offset_NL < lengths_N[:, None])
+    index_NL = torch.where(valid_NL, starts_N[:, None] + offset_NL, torch.zeros_like(offset_NL))
+    return index_NL, valid_NL
+
+
+def _gather(packed_THD: Tensor, index_NL: Tensor) -> Tensor:
+    """[T, H, D] -> [N, H, L, D]; index_select because its backward is a plain index_add."""
+    rows = packed_THD.index_select(0, index_NL.reshape(-1))
+    return rows.view(*index_NL.shape, *packed_THD.shape[1:]).transpose(1, 2)
+
+
+class PackedLayout:
+    """Groups packed into one row: each prompt once, each completion sees its group's prompt and itself."""
+
+    def __init__(self, prompt_lengths: Sequence[int], completion_lengths: Sequence[Sequence[int]]) -> None:
+        prompt_starts: list[int] = []
+        starts: list[int] = []
+        lengths: list[int] = []
+        parents: list[int] = []
+        cursor = 0
+        for parent, (prompt_length, group) in enumerate(zip(prompt_lengths, completion_lengths, strict=True)):
+            prompt_starts.append(cursor)
+            cursor += prompt_length
+            for length in group:
+                starts.append(cursor)
+                lengths.append(length)
+                parents.append(parent)
+                cursor += length
+        self.num_tokens = cursor
+        self.prompt_index_PL, self.prompt_valid_PL = _ragged_index(prompt_starts, prompt_lengths)
+        self._set_completions(starts, lengths, torch.tensor(parents, dtype=torch.long))
+        self.position_T = self._positions(prompt_starts, prompt_lengths, starts, lengths, parents)
+
+    def _set_completions(self, starts: list[int], lengths: list[int], parents_N: Tensor) -> None:
+        width = self.prompt_index_PL.shape[1]
+        restore_T = torch.zeros(self.num_tokens, dtype=torch.long)
+        flat_P = torch.arange(self.prompt_index_PL.numel()).view_as(self.prompt_index_PL)
+        restore_T[self.prompt_index_PL[self.prompt_valid_PL]] = flat_P[self.prompt_valid_PL]
+        self.completion_index_NL, valid_NL = _ragged_index(starts, lengths)
+        self.has_completions = self.completion_index_NL.numel() > 0
+        if self.has_completions:
+            flat_N = torch.arange(valid_NL.numel()).view_as(valid_NL) + flat_P.numel()
+            restore_T[self.completion_index_NL[valid_NL]] = flat_N[valid_NL]
+            length = valid_NL.shape[1]
+            causal_LL = torch.ones(length, length, dtype=torch.bool).tril()
+            own_NLL = valid_NL[:, None, :] & causal_LL | torch.eye(length, dtype=torch.bool)  # a padded query sees itself
+            prompt_NLL = self.prompt_valid_PL[parents_N][:, None, :].expand(-1, length, width)
+            self.key_index_NL = torch.cat([self.prompt_index_PL[parents_N], self.completion_index_NL], dim=1)
+            self.mask_N1LL = torch.cat([prompt_NLL, own_NLL], dim=2)[:, None]
+        self.restore_T = restore_T
+
+    def _positions(
+        self,
+        prompt_starts: Sequence[int],
+        prompt_lengths: Sequence[int],
+        starts: Sequence[int],
+        lengths: Sequence[int],
+        parents: Sequence[int],
+    ) -> Tensor:
+        position_T = torch.zeros(self.num_tokens, dtype=torch.long)
+        for start, length in zip(prompt_starts, prompt_lengths, strict=True):
+            position_T[start : start + length] = torch.arange(length)
+        for start, length, parent in zip(starts, lengths, parents, strict=True):
+            position_T[start : start + length] = torch.arange(length) + prompt_lengths[parent]
+        return position_T
+
+    def to(self, device: torch.device) -> PackedLayout:
+        """Move every index to `device`, in place."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.to(device))
+        return self
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+        """As `Layout.attend`; rows = 1."""
+        query_THD, key_THD, value_THD = (part[0].transpose(0, 1) for part in (query, key, value))
+        prompt = scaled_dot_product_attention(
+            _gather(query_THD, self.prompt_index_PL),
+            _gather(key_THD, self.prompt_index_PL),
+            _gather(value_THD, self.prompt_index_PL),
+            is_causal=True,
+            scale=scale,
+            enable_gqa=key.shape[1] != query.shape[1],
+        )
+        flat = prompt.transpose(1, 2).flatten(0, 1)
+        if self.has_completions:
+            completion = scaled_dot_product_attention(
+                _gather(query_THD, self.completion_index_NL),
+                _gather(key_THD, self.key_index_NL),
+                _gather(value_THD, self.key_index_NL),
+                attn_mask=self.mask_N1LL,
+                scale=scale,
+                enable_gqa=key.shape[1] != query.shape[1],
+            )
+            flat = torch.cat([flat, completion.transpose(1, 2).flatten(0, 1)])
+        return flat.index_select(0, self.restore_T)[None]
+
+
+class PrefillLayout(PackedLayout):
+    """Prompts only; keeps every layer's keys and values, right-aligned, for decoding."""
+
+    def __init__(self, prompt_lengths: Sequence[int]) -> None:
+        super().__init__(prompt_lengths, [[] for _ in prompt_lengths])
+        starts = torch.tensor([0, *prompt_lengths]).cumsum(0)[:-1].tolist()
+        self.keep_index_PL, self.keep_valid_PL = _ragged_index(starts, prompt_lengths, align="right")
+        self.keys: list[Tensor] = []
+        self.values: list[Tensor] = []
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+        """As `Layout.attend`, keeping keys and values [P, Hkv, Lp, D] of each layer in order."""
+        self.keys.append(_gather(key[0].transpose(0, 1), self.keep_index_PL))
+        self.values.append(_gather(value[0].transpose(0, 1), self.keep_index_PL))
+        return super().attend(layer, query, key, value, scale)
+
+
+class DecodeLayout:
+    """N rows that grow by one token a step; prompts are right-aligned so that all rows write the same column."""
+
+    def __init__(self, prefill: PrefillLayout, parents_N: Tensor, max_new_tokens: int) -> None:
+        self.cursor = prefill.keep_index_PL.shape[1]
+        capacity = self.cursor + max_new_tokens
+        valid_NL = prefill.keep_valid_PL[parents_N]
+        self.length_N = valid_NL.sum(1)
+        self.mask_N11L = torch.ones(len(parents_N), 1, 1, capacity, dtype=torch.bool, device=valid_NL.device)
+        self.mask_N11L[:, 0, 0, : self.cursor] = valid_NL
+        self.keys = [self._grow(key, parents_N, capacity) for key in prefill.keys]
+        self.values = [self._grow(value, parents_N, capacity) for value in prefill.values]
+
+    def _grow(self, kept: Tensor, parents_N: Tensor, capacity: int) -> Tensor:
+        cache = kept.new_zeros(len(parents_N), kept.shape[1], capacity, kept.shape[3])
+        cache[:, :, : self.cursor] = kept[parents_N]
+        return cache
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+        """As `Layout.attend`; T = 1."""
+        keys, values = self.keys[layer], self.values[layer]
+        keys[:, :, self.cursor] = key[:, :, 0]
+        values[:, :, self.cursor] = value[:, :, 0]
+        end = self.cursor + 1
+        out = scaled_dot_product_attention(
+            query,
+            keys[:, :, :end],
+            values[:, :, :end],
+            attn_mask=self.mask_N11L[..., :end],
+            scale=scale,
+            enable_gqa=key.shape[1] != query.shape[1],
+        )
+        return out.transpose(1, 2)
+
+    @property
+    def position_N(self) -> Tensor:
+        """Position of the token fed next, per row."""
+        return self.length_N
+
+    def advance(self) -> None:
+        """The column just written belongs to the past now."""
+        self.cursor += 1
+        self.length_N = self.length_N + 1
+
+    def keep(self, rows: Tensor) -> None:
+        """Drop all rows but these; finished rows stop costing time."""
+        self.length_N = self.length_N[rows]
+        self.mask_N11L = self.mask_N11L[rows]
+        self.keys = [key[rows] for key in self.keys]
+        self.values = [value[rows] for value in self.values]

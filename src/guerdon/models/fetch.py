@@ -132,7 +132,9 @@ def _pip_download(wheel: Wheel, partial: Path) -> bool:
     """Second way: pip knows mirrors, proxies and credentials that we do not."""
     with tempfile.TemporaryDirectory(dir=partial.parent) as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
-        done = subprocess.run([*command, f"{wheel.project}=={wheel.version}"], capture_output=True, check=False)
+        done = subprocess.run(
+            [*command, f"{wheel.project}=={wheel.version}"], capture_output=True, check=False
+        )
         found = Path(folder) / wheel.filename
         if done.returncode or not found.exists():
             return False

@@ -122,7 +122,9 @@ def _resolve(source: str, progress: fetch.Progress | None) -> str | Path:
         if not path.is_file():
             raise ModelError(f"model.source: {path}: no such GGUF file")
         stat = path.stat()
-        return fetch.dequantized(path, f"{path.stem}-{content_hash(f'{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}')}")
+        return fetch.dequantized(
+            path, f"{path.stem}-{content_hash(f'{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}')}"
+        )
     if path.is_dir():
         _check_folder(path)
         return path
@@ -156,9 +158,13 @@ def _check_folder(folder: Path) -> None:
             raise ModelError(f"{index}: not a readable weight index; download the model again") from None
         missing = sorted(shard for shard in shards if not (folder / shard).is_file())
         if missing:
-            raise ModelError(f"{folder}: {len(missing)} of {len(shards)} shards missing, first {missing[0]}; copy them too")
+            raise ModelError(
+                f"{folder}: {len(missing)} of {len(shards)} shards missing, first {missing[0]}; copy them too"
+            )
     elif not any(folder.glob("*.safetensors")):
-        raise ModelError(f"{folder}: no *.safetensors file; pickled weights (.bin) are not loaded, convert them first")
+        raise ModelError(
+            f"{folder}: no *.safetensors file; pickled weights (.bin) are not loaded, convert them first"
+        )
 
 
 def _from_folder(source: str, config: ModelConfig) -> tuple[Any, Any]:
@@ -194,7 +200,9 @@ def _check_supported(source: str, model: Any, tokenizer: Any) -> None:
         raise ModelError(f"{source}: the tokenizer has no EOS token, so an answer could never end")
     for name in ("final_logit_softcapping", "logit_scale", "logits_scaling"):
         if getattr(model.config, name, None) not in (None, 1, 1.0):
-            raise ModelError(f"{source}: config.{name} rescales the logits, which Guerdon does not support yet")
+            raise ModelError(
+                f"{source}: config.{name} rescales the logits, which Guerdon does not support yet"
+            )
 
 
 def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -17,6 +17,25 @@ from torch import Tensor
 CHUNK_TOKENS = 256
 
 
+class Kept(NamedTuple):
+    """For each of T tokens, the ids it could have been (top-k, top-p, min-p); none means all."""
+
+    ids: Tensor
+    """All ids, token after token."""
+    counts_T: Tensor
+    """How many belong to each token; 0 means the whole vocabulary."""
+
+    def restrict(self, logits_TV: Tensor, start: int) -> Tensor:
+        """Minus infinity outside the support of tokens start .. start + T, in place."""
+        counts = self.counts_T[start : start + len(logits_TV)]
+        first = int(self.counts_T[:start].sum())
+        ids = self.ids[first : first + int(counts.sum())]
+        rows = torch.arange(len(logits_TV), device=ids.device).repeat_interleave(counts)
+        outside = (counts > 0)[:, None].expand_as(logits_TV).clone()
+        outside[rows, ids] = False
+        return logits_TV.masked_fill_(outside, float("-inf"))
+
+
 class TokenLogprobs(NamedTuple):
     """What the head says about each target token."""
 
@@ -75,7 +94,13 @@ class _HeadLogprobs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_TH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, target_T: Tensor, temperature: float
+        ctx: Any,
+        hidden_TH: Tensor,
+        weight_VH: Tensor,
+        bias_V: Tensor | None,
+        target_T: Tensor,
+        temperature: float,
+        kept: Kept | None,
     ) -> tuple[Tensor, Tensor]:
         head = Head(weight_VH.detach(), None if bias_V is None else bias_V.detach())
         logprob_T = hidden_TH.new_empty(len(target_T), dtype=torch.float32)
@@ -83,13 +108,15 @@ class _HeadLogprobs(torch.autograd.Function):
         for start in range(0, len(target_T), CHUNK_TOKENS):
             rows = slice(start, start + CHUNK_TOKENS)
             logits_TV = head.logits(hidden_TH[rows]).div_(temperature)
+            if kept is not None:
+                logits_TV = kept.restrict(logits_TV, start)
             target_logit_T = logits_TV.gather(1, target_T[rows, None])[:, 0]
             lse_T = logits_TV.logsumexp(1)
             logprob_T[rows] = target_logit_T - lse_T
             probability_TV = (logits_TV - lse_T[:, None]).exp_()
-            entropy_T[rows] = lse_T - torch.linalg.vecdot(probability_TV, logits_TV)
+            entropy_T[rows] = lse_T - torch.linalg.vecdot(probability_TV, logits_TV.clamp_(min=-1e30))
         ctx.save_for_backward(hidden_TH, weight_VH, bias_V, target_T)
-        ctx.temperature = temperature
+        ctx.temperature, ctx.kept = temperature, kept
         ctx.mark_non_differentiable(entropy_T)
         return logprob_T, entropy_T
 
@@ -105,7 +132,10 @@ class _HeadLogprobs(torch.autograd.Function):
         for start in range(0, len(target_T), CHUNK_TOKENS):
             rows = slice(start, start + CHUNK_TOKENS)
             # d log p(target) / d logits = (onehot - softmax) / temperature
-            grad_TV = head.logits(hidden_TH[rows]).div_(ctx.temperature).softmax(1).neg_()
+            logits_TV = head.logits(hidden_TH[rows]).div_(ctx.temperature)
+            if ctx.kept is not None:
+                logits_TV = ctx.kept.restrict(logits_TV, start)
+            grad_TV = logits_TV.softmax(1).neg_()
             grad_TV.scatter_add_(1, target_T[rows, None], torch.ones_like(grad_T[rows, None]))
             grad_TV.mul_((grad_T[rows] / ctx.temperature)[:, None])
             grad_hidden_TH[rows] = head.backward_hidden(grad_TV).to(hidden_TH.dtype)
@@ -117,11 +147,17 @@ class _HeadLogprobs(torch.autograd.Function):
             grad_weight_VH = grad_weight_VH.to(weight_VH.dtype)
         if grad_bias_V is not None:
             grad_bias_V = grad_bias_V.to(bias_V.dtype)
-        return grad_hidden_TH, grad_weight_VH, grad_bias_V, None, None
+        return grad_hidden_TH, grad_weight_VH, grad_bias_V, None, None, None
 
 
 def token_logprobs(
-    hidden_TH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, target_T: Tensor, *, temperature: float = 1.0
+    hidden_TH: Tensor,
+    weight_VH: Tensor,
+    *,
+    bias_V: Tensor | None,
+    target_T: Tensor,
+    temperature: float = 1.0,
+    kept: Kept | None = None,
 ) -> TokenLogprobs:
     """Log-probability of each target and entropy of each distribution, float32, in O(chunk x V) memory.
 
@@ -131,6 +167,7 @@ def token_logprobs(
         bias_V: its bias, or None.
         target_T: token ids, int64.
         temperature: divides the logits, as the sampler did; above 0.
+        kept: the support that truncated sampling left to each token, or None for all.
     """
-    logprobs_T, entropy_T = _HeadLogprobs.apply(hidden_TH, weight_VH, bias_V, target_T, temperature)
+    logprobs_T, entropy_T = _HeadLogprobs.apply(hidden_TH, weight_VH, bias_V, target_T, temperature, kept)
     return TokenLogprobs(logprobs_T, entropy_T)

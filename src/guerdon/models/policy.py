@@ -18,7 +18,7 @@ from torch import Tensor
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message
 from guerdon.models.attention import Layout
-from guerdon.models.logprobs import Head, TokenLogprobs, token_logprobs
+from guerdon.models.logprobs import Head, Kept, TokenLogprobs, token_logprobs
 
 
 @dataclass(slots=True)
@@ -81,10 +81,14 @@ class Policy:
         out = trunk(input_ids=tokens, position_ids=positions, use_cache=False, layout=layout)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
-    def logprobs(self, hidden_TH: Tensor, target_T: Tensor, *, temperature: float = 1.0) -> TokenLogprobs:
+    def logprobs(
+        self, hidden_TH: Tensor, target_T: Tensor, *, temperature: float = 1.0, kept: Kept | None = None
+    ) -> TokenLogprobs:
         """Float32 log-probability of each target and entropy of each distribution, differentiable."""
         layer = self.causal_lm.get_output_embeddings()
-        return token_logprobs(hidden_TH, layer.weight, layer.bias, target_T, temperature=temperature)
+        return token_logprobs(
+            hidden_TH, layer.weight, bias_V=layer.bias, target_T=target_T, temperature=temperature, kept=kept
+        )
 
     def head(self) -> Head:
         """The LM head for sampling, its weight prepared once; make a new one after each update."""

@@ -80,7 +80,9 @@ class LocalEngine:
             token_N = drawn.token_N
             finished = sum(row.stop is not None for row in alive)
             if finished >= max(1, COMPACT_SHARE * len(alive)):
-                keep = torch.tensor([index for index, row in enumerate(alive) if not row.stop], device=token_N.device)
+                keep = torch.tensor(
+                    [index for index, row in enumerate(alive) if not row.stop], device=token_N.device
+                )
                 alive = [row for row in alive if not row.stop]
                 layout.keep(keep)
                 token_N = token_N[keep]

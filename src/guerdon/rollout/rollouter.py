@@ -48,7 +48,8 @@ class Rollouter:
                 groups.append(RolloutGroup(problem=problem, rollouts=(), failures=(prompt,)))
             else:
                 rollouts = tuple(
-                    self._rollout(problem, index, prompt, next(completions)) for index in range(num_generations)
+                    self._rollout(problem, index, prompt, next(completions))
+                    for index in range(num_generations)
                 )
                 groups.append(RolloutGroup(problem=problem, rollouts=rollouts))
         return groups
@@ -68,7 +69,9 @@ class Rollouter:
             )
         return prompt_ids
 
-    def _rollout(self, problem: Problem, index: int, prompt_ids: tuple[int, ...], completion: Completion) -> Rollout:
+    def _rollout(
+        self, problem: Problem, index: int, prompt_ids: tuple[int, ...], completion: Completion
+    ) -> Rollout:
         turn = Turn(
             prompt_ids=prompt_ids,
             completion_ids=completion.token_ids,

@@ -63,7 +63,7 @@ def kept_tokens(logits_NV: Tensor, config: SamplingConfig) -> Tensor | None:
 def _nucleus(logits_NV: Tensor, top_p: float) -> Tensor:
     """The smallest set of likeliest tokens whose probability reaches `top_p`; ties in favour of the lower id."""
     probability_NV = logits_NV.softmax(1)
-    order_NV = probability_NV.argsort(1, descending=True, stable=True)
+    order_NV = probability_NV.argsort(dim=1, descending=True, stable=True)
     sorted_NV = probability_NV.gather(1, order_NV)
     before_NV = sorted_NV.cumsum(1) - sorted_NV
     return torch.zeros_like(logits_NV, dtype=torch.bool).scatter_(1, order_NV, before_NV < top_p)

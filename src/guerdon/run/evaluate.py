@@ -1,0 +1,163 @@
+"""Evaluation on held-out problems: one greedy and several sampled answers each, with bootstrap intervals.
+
+The same problems and the same random numbers every time, so two evaluations differ by the weights alone and their
+difference has a paired interval.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from guerdon.core.seeds import derive_seed
+from guerdon.core.types import Json, Problem, Score, ScoredGroup
+from guerdon.functional.stats import bootstrap_interval, pass_at_k
+from guerdon.rewards.rubric import Rubric
+from guerdon.rollout.config import SamplingConfig
+from guerdon.rollout.rollouter import Rollouter, greedy
+from guerdon.run.config import EvalConfig
+
+RESAMPLES = 2000
+CHUNK = 32
+"""Problems sampled between two ticks of the progress bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one evaluation found."""
+
+    label: str
+    stage: str
+    step: int
+    per_problem: dict[str, list[float]]
+    """Metric to one value per problem, in the order of the problems."""
+    greedy: list[ScoredGroup]
+    sampled: list[ScoredGroup]
+    seconds: float
+
+    def record(self, previous: Mapping[str, Sequence[float]] | None, seed: int) -> dict[str, Json]:
+        """The line of evals.jsonl: metrics with intervals, and paired changes against the evaluation before.
+
+        Args:
+            previous: `per_problem` of the evaluation before, over the same problems; None for the first.
+            seed: of the bootstrap.
+        """
+        line: dict[str, Json] = {
+            "label": self.label,
+            "stage": self.stage,
+            "step": self.step,
+            "num_problems": len(self.sampled),
+            "time": self.seconds,
+            "metrics": {name: interval(items, seed) for name, items in self.per_problem.items()},
+            "per_problem": {name: list(items) for name, items in self.per_problem.items()},
+        }
+        if previous is not None:
+            line["changes"] = {
+                name: interval([b - a for a, b in zip(previous[name], items, strict=True)], seed)
+                for name, items in self.per_problem.items()
+                if len(previous.get(name, ())) == len(items)
+            }
+        return line
+
+
+def interval(per_problem: Sequence[float], seed: int) -> dict[str, Json]:
+    """Mean and bootstrap 95 % interval over problems."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "bootstrap"))
+    found = bootstrap_interval(
+        torch.tensor(per_problem, dtype=torch.float64), num_resamples=RESAMPLES, generator=generator
+    )
+    return {"value": float(found.mean), "low": float(found.low), "high": float(found.high)}
+
+
+class Evaluator:
+    """Runs evaluations of one run; holds the held-out problems fixed."""
+
+    def __init__(
+        self,
+        rollouter: Rollouter,
+        rubric: Rubric,
+        config: EvalConfig,
+        sampling: SamplingConfig,
+        *,
+        problems: Sequence[Problem],
+        seed: int,
+    ) -> None:
+        self.rollouter = rollouter
+        self.rubric = rubric
+        self.config = config
+        self.problems = list(problems[: config.num_problems])
+        self.seed = derive_seed(seed, "eval")
+        limits = {"max_completion_length": sampling.max_completion_length, "stop": sampling.stop}
+        self.sampling = SamplingConfig.model_validate({"temperature": config.temperature, **limits})
+
+    @property
+    def num_ticks(self) -> int:
+        """How often `tick` is called in one evaluation."""
+        return -(-len(self.problems) // CHUNK)
+
+    async def evaluate(
+        self, label: str, stage: str, step: int, *, tick: Callable[[], None] | None = None
+    ) -> Evaluation:
+        """Answer and score every held-out problem."""
+        started = time.perf_counter()
+        best: list[ScoredGroup] = []
+        sampled: list[ScoredGroup] = []
+        for start in range(0, len(self.problems), CHUNK):
+            problems = self.problems[start : start + CHUNK]
+            if self.config.greedy:
+                best += await self._score(problems, greedy(self.sampling), 1)
+            sampled += await self._score(problems, self.sampling, self.config.num_samples)
+            if tick:
+                tick()
+        return Evaluation(
+            label=label,
+            stage=stage,
+            step=step,
+            per_problem=self._measure(best, sampled),
+            greedy=best,
+            sampled=sampled,
+            seconds=time.perf_counter() - started,
+        )
+
+    async def _score(
+        self, problems: Sequence[Problem], sampling: SamplingConfig, count: int
+    ) -> list[ScoredGroup]:
+        groups = self.rollouter.rollout(problems, sampling, num_generations=count, seed=self.seed)
+        return await self.rubric.score(groups)
+
+    def _measure(self, best: list[ScoredGroup], sampled: list[ScoredGroup]) -> dict[str, list[float]]:
+        right = [[self._passes(score, self.config.accuracy) for score in group.scores] for group in sampled]
+        found: dict[str, list[float]] = {}
+        if best:
+            found["greedy_accuracy"] = [
+                _mean([self._passes(s, self.config.accuracy) for s in g.scores]) for g in best
+            ]
+        found["sampled_accuracy"] = [_mean(row) for row in right]
+        samples = self.config.num_samples
+        found[f"pass@{samples}"] = [
+            pass_at_k(len(row), int(sum(row)), min(samples, len(row))) if row else 0.0 for row in right
+        ]
+        if self.config.format and any(
+            group.scores and group.scores[0].part(self.config.format) for group in sampled
+        ):
+            name = self.config.format
+            found["format_rate"] = [
+                _mean([self._passes(score, name) for score in group.scores]) for group in sampled
+            ]
+        found["mean_length"] = [
+            _mean([float(r.num_tokens) for r in group.group.rollouts]) for group in sampled
+        ]
+        return found
+
+    @staticmethod
+    def _passes(score: Score, name: str) -> float:
+        """1 if the part has its full value; a verdict of could-not-verify is not a pass."""
+        part = score.part(name)
+        return float(part is not None and part.value is not None and part.value >= 1.0)
+
+
+def _mean(items: Sequence[float]) -> float:
+    return sum(items) / len(items) if items else 0.0

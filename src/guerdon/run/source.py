@@ -1,0 +1,122 @@
+"""Where scored groups come from: the policy's own rollouts, somebody's worked solutions, or a recorded run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from guerdon.core.errors import DataError
+from guerdon.core.metrics import Metric, Sum
+from guerdon.core.seeds import derive_seed
+from guerdon.core.types import Problem, RolloutGroup, Score, ScoredGroup
+from guerdon.models.policy import Policy
+from guerdon.rewards.rubric import Rubric
+from guerdon.rewards.signal import has_signal
+from guerdon.rollout.config import RolloutConfig
+from guerdon.rollout.rollouter import Rollouter
+from guerdon.train.supervised import demonstrations
+
+
+class Source(Protocol):
+    """One step's problems to scored groups."""
+
+    metrics: dict[str, Metric]
+    """What the last call cost, by metric name."""
+
+    async def scored(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
+        """Groups of this step, scored."""
+        ...
+
+
+class RolloutSource:
+    """Samples from the policy and scores; replaces groups without a learning signal, a bounded number of times."""
+
+    def __init__(
+        self,
+        rollouter: Rollouter,
+        rubric: Rubric,
+        config: RolloutConfig,
+        *,
+        seed: int,
+        more: Callable[[int], list[Problem]],
+    ) -> None:
+        self.rollouter = rollouter
+        self.rubric = rubric
+        self.config = config
+        self.seed = seed
+        self.more = more
+        self.metrics: dict[str, Metric] = {}
+
+    async def scored(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
+        """As `Source.scored`."""
+        self.metrics = {"timing_s/rollout": Sum(0.0), "timing_s/score": Sum(0.0)}
+        groups = await self._sample(step, problems)
+        refilled = 0
+        for _ in range(self.config.dynamic_sampling_rounds):
+            empty = [index for index, group in enumerate(groups) if not has_signal(group)]
+            if not empty:
+                break
+            fresh = await self._sample(step, self.more(len(empty)))
+            for index, group in zip(empty, fresh, strict=True):
+                groups[index] = group
+            refilled += len(empty)
+        self.metrics["signal/groups_refilled"] = Sum(float(refilled))
+        return groups
+
+    async def _sample(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
+        started = time.perf_counter()
+        groups = self.rollouter.rollout(
+            problems,
+            self.config,
+            num_generations=self.config.num_generations,
+            seed=derive_seed(self.seed, "rollout", step),
+        )
+        sampled = time.perf_counter()
+        scored = await self.rubric.score(groups)
+        self._add("timing_s/rollout", sampled - started)
+        self._add("timing_s/score", time.perf_counter() - sampled)
+        self._add("cost/sampled_tokens", float(sum(r.num_tokens for group in groups for r in group.rollouts)))
+        return scored
+
+    def _add(self, name: str, value: float) -> None:
+        before = self.metrics.get(name, Sum(0.0))
+        assert isinstance(before, Sum)
+        self.metrics[name] = before + Sum(value)
+
+
+class DemonstrationSource:
+    """Worked solutions, each a group of one with score 1."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.metrics: dict[str, Metric] = {}
+
+    async def scored(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
+        """As `Source.scored`."""
+        return [_solved(group) for group in demonstrations(problems, self.policy)]
+
+
+class ReplaySource:
+    """The recorded rollouts of another run, step by step; nothing is generated and nothing is scored again."""
+
+    def __init__(self, recorded: dict[int, list[ScoredGroup]]) -> None:
+        self.recorded = recorded
+        self.metrics: dict[str, Metric] = {}
+
+    async def scored(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
+        """As `Source.scored`.
+
+        Raises:
+            DataError: the recorded run has no such step.
+        """
+        if step not in self.recorded:
+            raise DataError(
+                f"--replay-rollouts: no rollouts of step {step}; the recorded run has {len(self.recorded)} steps: "
+                f"set train.max_steps={len(self.recorded)}"
+            )
+        return self.recorded[step]
+
+
+def _solved(group: RolloutGroup) -> ScoredGroup:
+    return ScoredGroup(group=group, scores=(Score(value=1.0, parts=()),))

@@ -1,0 +1,156 @@
+"""One stage of a run: its stations, its place in the data, and what it writes down after each step."""
+
+from __future__ import annotations
+
+import math
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from guerdon.core.errors import GuerdonError, UserError
+from guerdon.core.metrics import values
+from guerdon.core.types import CreditedGroup, Problem, StepReport
+from guerdon.data.feed import Feed
+from guerdon.rewards.rubric import rubric_metrics
+from guerdon.rewards.signal import account, describe
+from guerdon.run.source import Source
+from guerdon.train.algorithms import Objective
+from guerdon.train.batch import PackedBatch, pack
+from guerdon.train.learner import PolicyLearner
+
+LOGPROB_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.15}
+"""Largest mean |sampler - learner| log-probability before an update; more means the sampler has other weights."""
+
+
+class SelfTestError(GuerdonError, RuntimeError):
+    """The sampler and the learner do not hold the same weights."""
+
+
+class Interrupted(GuerdonError, KeyboardInterrupt):
+    """Stopped by the user after a finished, saved step."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """What the recipe says about one stage."""
+
+    name: str
+    problems_per_step: int
+    max_steps: int
+    max_tokens_per_microbatch: int
+    max_completion_length: int
+    num_iterations: int = 1
+    minibatches: int = 1
+    mask_truncated: bool = False
+    ref_sync_steps: int | None = None
+    ref_mixup: float = 1.0
+    save_steps: int = 25
+    max_failed_steps: int = 3
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the stage stands; all of it is saved in a checkpoint."""
+
+    step: int = 0
+    num_tokens: int = 0
+    failed_steps: int = 0
+
+
+@dataclass(slots=True)
+class Stage:
+    """The stations of one stage and its recorder."""
+
+    settings: StageSettings
+    objective: Objective
+    source: Source
+    learner: PolicyLearner
+    feed: Feed
+    write: Callable[[str, int, dict[str, float], Sequence[CreditedGroup], str], None]
+    """(stage, step, metrics, credited, one line for people): to the run folder, the sinks and the progress bar."""
+    save: Callable[[Stage], None]
+    interrupted: Callable[[], bool]
+    progress: Progress = field(default_factory=Progress)
+
+    def batches(self) -> Iterator[tuple[int, list[Problem]]]:
+        """(1-based step, its problems) until the stage is done."""
+        while self.progress.step < self.settings.max_steps:
+            self.progress.step += 1
+            yield self.progress.step, self.feed.take(self.settings.problems_per_step)
+
+    def pack(self, credited: Sequence[CreditedGroup]) -> list[PackedBatch]:
+        """One packed batch per optimiser update: groups split into minibatches, passed over `num_iterations` times."""
+        settings = self.settings
+        size = math.ceil(len(credited) / settings.minibatches)
+        batches = [
+            pack(
+                credited[start : start + size],
+                max_tokens=settings.max_tokens_per_microbatch,
+                max_length=settings.max_completion_length,
+                skip_zero=self.objective.surrogate_only,
+                mask_truncated=settings.mask_truncated,
+                device=self.learner.policy.device,
+            )
+            for start in range(0, len(credited), size)
+        ]
+        return batches * settings.num_iterations
+
+    def record(
+        self, step: int, credited: Sequence[CreditedGroup], report: StepReport, *, started: float
+    ) -> None:
+        """Metrics, transcripts, checks, checkpoint; then stop if the user asked."""
+        scored = [group.scored for group in credited]
+        signal = account(scored)
+        metrics = {
+            **values(rubric_metrics(scored)),
+            **values(signal),
+            **values(self.source.metrics),
+            **report.metrics,
+        }
+        self.progress.num_tokens += sum(
+            len(turn.prompt_ids) + len(turn.completion_ids)
+            for group in scored
+            for rollout in group.group.rollouts
+            for turn in rollout.turns
+        )
+        seconds = time.perf_counter() - started
+        metrics |= {
+            "num_tokens": float(self.progress.num_tokens),
+            "step_time": seconds,
+            "memory/peak_rss_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        }
+        if (sampled := metrics.get("cost/sampled_tokens")) and metrics.get("timing_s/rollout"):
+            metrics["cost/tokens_per_s"] = sampled / metrics["timing_s/rollout"]
+        self._check(step, credited, metrics)
+        self._sync_reference(step)
+        self.write(self.settings.name, step, metrics, credited, describe(signal))
+        last = step == self.settings.max_steps
+        stop = self.interrupted()
+        if last or stop or step % self.settings.save_steps == 0:
+            self.save(self)
+        if stop:
+            raise Interrupted(f"stopped after step {step} of {self.settings.name}; everything is saved")
+
+    def _check(self, step: int, credited: Sequence[CreditedGroup], metrics: dict[str, float]) -> None:
+        """The failure budget and the sampler's self-test."""
+        scored = any(score.value is not None for group in credited for score in group.scored.scores)
+        self.progress.failed_steps = 0 if scored else self.progress.failed_steps + 1
+        if self.progress.failed_steps > self.settings.max_failed_steps:
+            reasons = [failure.message for group in credited for failure in group.scored.group.failures]
+            raise UserError(
+                f"{self.settings.name} step {step}: no rollout could be scored in {self.progress.failed_steps} steps in a "
+                f"row; last reason: {reasons[-1] if reasons else 'every verdict was could-not-verify'}"
+            )
+        gap = metrics.get("sampling/sampling_logp_difference/mean")
+        dtype = str(self.learner.policy.dtype).removeprefix("torch.")
+        if gap is not None and self.settings.name != "sft" and gap > LOGPROB_TOLERANCE[dtype]:
+            raise SelfTestError(
+                f"{self.settings.name} step {step}: sampler and learner disagree by {gap:.3g} nats per token on average "
+                f"(tolerance {LOGPROB_TOLERANCE[dtype]} in {dtype}): the rollouts do not come from these weights"
+            )
+
+    def _sync_reference(self, step: int) -> None:
+        every = self.settings.ref_sync_steps
+        if every and step % every == 0:
+            self.learner.refresh_reference(self.settings.ref_mixup)

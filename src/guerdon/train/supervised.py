@@ -1,0 +1,36 @@
+"""Supervised fine-tuning on the same spine: worked solutions are rollouts that somebody else wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guerdon.core.errors import DataError
+from guerdon.core.types import Problem, Rollout, RolloutGroup, StopReason, Turn
+from guerdon.models.policy import Policy
+
+
+def demonstrations(problems: Sequence[Problem], policy: Policy) -> list[RolloutGroup]:
+    """Each problem's `info["solution"]` as a group of one rollout.
+
+    Raises:
+        DataError: a problem has no worked solution.
+    """
+    groups = []
+    for problem in problems:
+        solution = problem.info.get("solution")
+        if not isinstance(solution, str) or not solution:
+            raise DataError(
+                f"problem {problem.id}: no worked solution; the sft stage needs a column `solution` in every row "
+                '(or leave the stage out: stages = ["grpo"])'
+            )
+        ids = (*policy.encode(solution), policy.eos_id)
+        turn = Turn(
+            prompt_ids=policy.render(problem.messages),
+            completion_ids=ids,
+            behavior_logprobs=(0.0,) * len(ids),
+            text=solution,
+            agent="teacher",
+        )
+        rollout = Rollout(problem_id=problem.id, index=0, turns=(turn,), stop=StopReason.EOS)
+        groups.append(RolloutGroup(problem=problem, rollouts=(rollout,)))
+    return groups

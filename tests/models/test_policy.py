@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from guerdon.core.types import Message
+from guerdon.models.policy import Policy
+
+
+def test_render_ends_where_the_assistant_begins(tiny: Policy) -> None:
+    ids = tiny.render([Message(role="system", content="be brief"), Message(role="user", content="2+2?")])
+    assert tiny.tokenizer.decode(ids) == "<|system|>be brief<|end|><|user|>2+2?<|end|><|assistant|>"
+    assert tiny.decode([*tiny.encode("4"), tiny.eos_id]) == "4"
+
+
+def test_special_tokens_in_user_text_stay_what_they_are(tiny: Policy) -> None:
+    assert "\u00e9" not in tiny.tokenizer.get_vocab()
+    assert tiny.tokenizer.unk_token_id in tiny.encode("caf\u00e9")
+
+
+@pytest.mark.parametrize("kind", ["tiny", "tiny_lora"])
+def test_exported_folder_loads_with_plain_transformers(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    policy: Policy = request.getfixturevalue(kind)
+    with torch.no_grad():
+        for weight in policy.trainable().values():
+            weight.add_(0.01)  # LoRA's B starts at zero: make the adapters matter
+    policy.save(tmp_path)
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path)
+    tokens = torch.tensor([[5, 6, 7, 8]])
+    from guerdon.models.attention import PackedLayout
+
+    layout = PackedLayout([4], [[]])
+    hidden_TH = policy.hidden(tokens, layout.position_T[None], layout)[0]
+    torch.testing.assert_close(plain(tokens).logits[0], policy.head().logits(hidden_TH), atol=1e-4, rtol=1e-4)
+    assert AutoTokenizer.from_pretrained(tmp_path).chat_template == policy.tokenizer.chat_template
+    assert plain.config._attn_implementation == "sdpa"
+
+
+def test_swapped_weights_come_back(tiny: Policy) -> None:
+    anchor = tiny.snapshot()
+    name = next(iter(anchor))
+    with torch.no_grad():
+        tiny.trainable()[name].add_(1.0)
+    changed = tiny.trainable()[name].detach().clone()
+    with tiny.swapped(anchor):
+        assert torch.equal(tiny.trainable()[name], anchor[name])
+    assert torch.equal(tiny.trainable()[name], changed)
+
+
+def test_lora_trains_adapters_only(tiny_lora: Policy) -> None:
+    assert tiny_lora.trainable()
+    assert all(".lora_" in name for name in tiny_lora.trainable())

@@ -1,10 +1,13 @@
 """A recipe, validated: everything a run needs, torch-free.
 
-A recipe is a sparse TOML with at most eight tables: model, data, rollout, rewards, algorithm, train, sft, eval.
+A recipe is a sparse TOML with at most eight tables: model, data, rollout, rewards, algorithm, train, sft,
+eval.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
@@ -33,7 +36,7 @@ class EvalConfig(Config):
     accuracy: str = "math"
     """Name of the reward part that says whether an answer is right (value >= 1)."""
     format: str | None = "format"
-    """Name of the reward part that says whether the layout is right; left out of the table where there is none."""
+    """Name of the reward part that says whether the layout is right; without it, no such row."""
 
 
 class RunConfig(Config):
@@ -82,3 +85,13 @@ class RunConfig(Config):
                 f"eval.accuracy={self.eval.accuracy!r} names no part of rewards ({', '.join(self.rewards)})"
             )
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What one invocation of a recipe adds to it; not part of the recipe."""
+
+    resume: Path | None = None
+    """Run folder to go on with."""
+    replay: Path | None = None
+    """Run folder whose recorded rollouts are trained from, without generating."""

@@ -1,38 +1,77 @@
 """The base of everything a person writes, and how its problems are told.
 
 A `Config` is a frozen, torch-free pydantic class. The docstring under a field is its help and its documentation.
+All problems are found at once; each becomes an `Issue`: where it stands, and one sentence. A validator that
+parses plug-ins inside a larger config raises `EntryError`, whose issues keep their own paths:
+
+    rewards.math.wieght: unknown key (did you mean 'weight'?)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from guerdon.core.errors import ConfigError, did_you_mean
+from guerdon.core.registry import Registry
 
 C = TypeVar("C", bound="Config")
 
 
 class Config(BaseModel):
-    """Frozen, no unknown keys, no coercion surprises, no NaN."""
+    """Frozen, no unknown keys, no coercion ("5" is no number, true is not 1), no NaN."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
+        strict=True,
         allow_inf_nan=False,
         use_attribute_docstrings=True,
         protected_namespaces=(),
         validate_default=True,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, data: Any) -> Any:
+        # TOML and JSON know lists only; a frozen config holds tuples.
+        if not isinstance(data, Mapping):
+            return data
+        return {key: tuple(item) if _is_list_for(cls, key, item) else item for key, item in data.items()}
+
+
+class Issue(NamedTuple):
+    """One problem of a config: where it stands, and what is wrong there."""
+
+    path: tuple[str, ...]
+    message: str
+
+    def line(self, where: str = "") -> str:
+        """`where: path: message`, without the parts that are empty.
+
+        >>> Issue(("train", "max_steps"), "missing").line("recipe.toml")
+        'recipe.toml: train.max_steps: missing'
+        """
+        return ": ".join(part for part in (where, ".".join(self.path), self.message) if part)
+
+
+class EntryError(ConfigError):
+    """Problems of a config inside another one; paths start at the inner one."""
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__([issue.line() for issue in self.issues])
+        self.args = (self.issues,)
+
 
 def parse_config(cls: type[C], data: Mapping[str, Any], *, where: str = "") -> C:
-    """Validate `data` as `cls`.
+    """Validate `data` as `cls`; `where` (a file, say) stands before every problem.
 
     Raises:
-        ConfigError: with every problem at once, each as `where.key: what, got, expected`.
+        ConfigError: with every problem at once, each as `where: key: what, got, expected`.
     """
     try:
         return cls.model_validate(data)
@@ -40,30 +79,102 @@ def parse_config(cls: type[C], data: Mapping[str, Any], *, where: str = "") -> C
         raise ConfigError(problems_of(error, cls, where)) from None
 
 
+def parse_plugin(registry: Registry, data: Mapping[str, Any], *, at: str = "", kind: str | None = None) -> Any:
+    """The config of a plug-in from a table with a `kind`; for use inside validators.
+
+    Args:
+        registry: where `kind` is looked up.
+        data: the table.
+        at: key of the table in its owner; the paths of problems start with it.
+        kind: used where the table names none.
+
+    Raises:
+        EntryError: every problem of the table.
+    """
+    here = (at,) if at else ()
+    chosen = data.get("kind", kind)
+    if not isinstance(chosen, str):
+        known = ", ".join(registry.table())
+        what = "missing" if chosen is None else f"expected text; got {_short(chosen)}"
+        raise EntryError([Issue((*here, "kind"), f"{what}; one of {known}")])
+    try:
+        cls = registry.get(chosen)
+    except ConfigError as error:
+        raise EntryError([Issue((*here, "kind"), str(error))]) from None
+    try:
+        return cls.model_validate({**data, "kind": chosen})
+    except ValidationError as error:
+        found = issues_of(error, cls)
+        raise EntryError([Issue((*here, *issue.path), issue.message) for issue in found]) from None
+
+
 def problems_of(error: ValidationError, cls: type[BaseModel], where: str = "") -> list[str]:
-    """Each pydantic error as one line in the words of the person who wrote the recipe."""
-    return [_problem(item, cls, where) for item in error.errors()]
+    """Each problem as one line in the words of the person who wrote the recipe."""
+    return [issue.line(where) for issue in issues_of(error, cls)]
 
 
-def _problem(item: Any, cls: type[BaseModel], where: str) -> str:
-    # a dict of configs keyed by name reports ("rewards", "math", "weight"); drop discriminator noise.
-    path = ".".join(str(key) for key in item["loc"])
-    full = ".".join(part for part in (where, path) if part) or "recipe"
+def issues_of(error: ValidationError, cls: type[BaseModel]) -> list[Issue]:
+    """Each problem with its path below `cls`."""
+    found: list[Issue] = []
+    for item in error.errors():
+        path = tuple(str(key) for key in item["loc"])
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, EntryError):
+            found += [Issue((*path, *issue.path), issue.message) for issue in cause.issues]
+        elif isinstance(cause, ConfigError):
+            found += [Issue(path, problem) for problem in cause.problems]
+        else:
+            found.append(Issue(path, _message(item, cls)))
+    return found
+
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text in quotes",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}
+"""pydantic's error types in a recipe writer's words; braces are filled from the error's own context."""
+
+
+def _message(item: Any, cls: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         owner = _owner(cls, item["loc"][:-1])
-        hint = did_you_mean(str(item["loc"][-1]), owner.model_fields if owner else ())
-        return f"{full}: unknown key{hint}"
+        return f"unknown key{did_you_mean(str(item['loc'][-1]), owner.model_fields if owner else ())}"
     if item["type"] == "missing":
-        return f"{full}: missing; this key is required"
-    message = item["msg"].removeprefix("Value error, ")
-    got = "" if item["type"] == "value_error" else f"; got {_short(item['input'])}"
-    return f"{full}: {message[0].lower() + message[1:]}{got}"
+        return "missing; this key is required"
+    if item["type"] == "value_error":
+        return str(item["msg"].removeprefix("Value error, "))
+    got = f"got {_short(item['input'])}"
+    if item["type"] in _EXPECTED:
+        expected = _EXPECTED[item["type"]].format_map(item.get("ctx", {}))
+        hint = _near(item) if item["type"] == "literal_error" else ""
+        return f"expected {expected}; {got}{hint}"
+    return f"{item['msg'][0].lower()}{item['msg'][1:]}; {got}"
+
+
+def _near(item: Any) -> str:
+    import re
+
+    choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+    hint = did_you_mean(str(item["input"]), choices)
+    return hint if "did you mean" in hint else ""  # the choices stand in the sentence already
 
 
 def _owner(cls: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel] | None:
     """The config class at `path` below `cls`, where it can be told from annotations alone."""
-    import typing
-
     current: type[BaseModel] | None = cls
     for key in path:
         info = current.model_fields.get(str(key)) if current else None
@@ -78,6 +189,15 @@ def _owner(cls: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]
     return current
 
 
+def _is_list_for(cls: type[BaseModel], key: object, item: object) -> bool:
+    """Whether `item` is a list where `cls` has a tuple."""
+    info = cls.model_fields.get(str(key))
+    if info is None or not isinstance(item, list):
+        return False
+    hints = (info.annotation, *typing.get_args(info.annotation))
+    return any(hint is tuple or typing.get_origin(hint) is tuple for hint in hints)
+
+
 def _short(value: object) -> str:
-    text = repr(value)
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

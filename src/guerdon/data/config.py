@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator
 
-from guerdon.core.config import Config
+from guerdon.core.config import Config, parse_plugin
 from guerdon.core.registry import Registry
 from guerdon.core.types import Problem
 
@@ -135,14 +135,6 @@ class ReasoningGymConfig(DatasetConfig):
         return gym_problems(self, seed)
 
 
-def _as_dataset(value: Any) -> Any:
-    if isinstance(value, dict):
-        if "kind" not in value:
-            raise ValueError(f"needs a kind, one of {', '.join(DATASETS.table())}")
-        return DATASETS.get(str(value["kind"])).model_validate(value)
-    return value
-
-
 class DataConfig(Config):
     """The problems of a run and how they are shown to the model."""
 
@@ -162,4 +154,4 @@ class DataConfig(Config):
     @field_validator("train", "eval", mode="before")
     @classmethod
     def _dataset(cls, value: Any) -> Any:
-        return _as_dataset(value)
+        return parse_plugin(DATASETS, value) if isinstance(value, dict) else value

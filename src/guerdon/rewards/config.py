@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from guerdon.core.config import Config
+from guerdon.core.config import Config, EntryError, Issue, parse_plugin
 from guerdon.core.registry import Registry
 from guerdon.core.types import Judge, Verifier
 
@@ -121,14 +121,27 @@ class RandomVerifierConfig(VerifierConfig):
 
 
 def parse_rewards(table: Any) -> Any:
-    """The recipe's `rewards` table {name: {...}}: each entry's kind defaults to its name."""
+    """The recipe's `rewards` table {name: {...}}: each entry's kind defaults to its name.
+
+    Raises:
+        EntryError: the problems of every entry at once.
+    """
     if not isinstance(table, dict):
         return table
     parsed: dict[str, Any] = {}
+    issues: list[Issue] = []
     for name, entry in table.items():
-        if isinstance(entry, dict):
-            kind = str(entry.get("kind", name))
-            parsed[name] = VERIFIERS.get(kind).model_validate({**entry, "kind": kind, "name": name})
-        else:
+        if not isinstance(entry, dict):
+            if not isinstance(entry, VerifierConfig):
+                issues.append(Issue((name,), f"expected a table such as {{ kind = 'math' }}; got {entry!r}"))
             parsed[name] = entry
+            continue
+        if entry.get("name", name) not in ("", name):
+            issues.append(Issue((name, "name"), "unknown key; the name of a part is its key in `rewards`"))
+        try:
+            parsed[name] = parse_plugin(VERIFIERS, {**entry, "name": name}, at=name, kind=name)
+        except EntryError as error:
+            issues += error.issues
+    if issues:
+        raise EntryError(issues)
     return parsed

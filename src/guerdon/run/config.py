@@ -17,6 +17,7 @@ from guerdon.data.config import DataConfig
 from guerdon.models.config import ModelConfig
 from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rollout.config import RolloutConfig
+from guerdon.run.sinks import SINKS
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
 
 Stage = Literal["sft", "grpo"]
@@ -70,6 +71,13 @@ class RunConfig(Config):
     train: TrainConfig = Field(default_factory=TrainConfig)
     sft: SftConfig = Field(default_factory=SftConfig)
     eval: EvalConfig = Field(default_factory=EvalConfig)
+
+    @field_validator("report_to")
+    @classmethod
+    def _known_sinks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            SINKS.get(name)
+        return value
 
     @field_validator("rewards", mode="before")
     @classmethod

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import re
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -254,7 +255,7 @@ class WandbSink:
             run.finish()
 
     def _start(self, stage: str) -> Any:
-        identity = _remembered(self._folder, f"wandb/{stage}") or self._wandb.util.generate_id()
+        identity = _remembered(self._folder, f"wandb/{stage}") or secrets.token_hex(4)
         run = self._wandb.init(
             project=os.environ.get("WANDB_PROJECT", "guerdon"),
             group=self._config.name,

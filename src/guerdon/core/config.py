@@ -1,6 +1,6 @@
 """The base of everything a person writes, and how its problems are told.
 
-A `Config` is a frozen, torch-free pydantic class. The docstring under a field is its help and its documentation.
+A `Config` is a frozen, torch-free pydantic class; the docstring under a field is its help and documentation.
 All problems are found at once; each becomes an `Issue`: where it stands, and one sentence. A validator that
 parses plug-ins inside a larger config raises `EntryError`, whose issues keep their own paths:
 
@@ -79,7 +79,9 @@ def parse_config(cls: type[C], data: Mapping[str, Any], *, where: str = "") -> C
         raise ConfigError(problems_of(error, cls, where)) from None
 
 
-def parse_plugin(registry: Registry, data: Mapping[str, Any], *, at: str = "", kind: str | None = None) -> Any:
+def parse_plugin(
+    registry: Registry, data: Mapping[str, Any], *, at: str = "", kind: str | None = None
+) -> Any:
     """The config of a plug-in from a table with a `kind`; for use inside validators.
 
     Args:

@@ -1,7 +1,7 @@
 """The errors of the house.
 
 GuerdonError
-├── UserError (ValueError)            one line, exit code 2, no traceback: says what, where, got, expected, what to type
+├── UserError (ValueError)            exit code 2, no traceback; says what, where, got, expected, what to do
 │   ├── ConfigError                   a recipe or an override; carries *all* problems at once
 │   ├── DataError                     a dataset file or one of its rows
 │   ├── ModelError                    a model folder, file or name
@@ -65,7 +65,7 @@ class MissingExtraError(UserError, ImportError):
         return f"{self.what} needs an extra that is not installed; run: pip install 'guerdon[{self.extra}]'"
 
 
-class RolloutFailure(GuerdonError, RuntimeError):
+class RolloutFailure(GuerdonError, RuntimeError):  # noqa: N818 - a failure is data, an error is not
     """One rollout broke; its group records it and goes on."""
 
 

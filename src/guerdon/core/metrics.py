@@ -1,4 +1,4 @@
-"""Metrics that reduce once and correctly: a mean is a sum and a count until the end, never a mean of means."""
+"""Metrics that reduce once and correctly: a mean is a sum and a count to the end, never a mean of means."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Mean:
 
     @property
     def value(self) -> float | None:
-        """sum / count, or None when nothing was counted."""
+        """`sum / count`, or None when nothing was counted."""
         return self.sum / self.count if self.count else None
 
 
@@ -68,7 +68,9 @@ def merge(parts: Iterable[Metrics]) -> dict[str, Metric]:
             if name not in total:
                 total[name] = metric
             elif type(total[name]) is not type(metric):
-                raise TypeError(f"metric {name!r} is both {type(total[name]).__name__} and {type(metric).__name__}")
+                raise TypeError(
+                    f"metric {name!r} is both {type(total[name]).__name__} and {type(metric).__name__}"
+                )
             else:
                 total[name] = total[name] + metric  # type: ignore[operator]
     return total

@@ -1,7 +1,7 @@
 """Names to plug-in configs: a literal table of built-ins, then entry points of third parties.
 
-A plug-in *is* a `Config` class with a `kind` and a `build()`; the table maps its name to "module:Class", so listing
-names imports nothing. Two plug-ins of one name are an error; an unknown name gets "did you mean".
+A plug-in *is* a `Config` class with a `kind` and a `build()`; the table maps its name to "module:Class", so
+listing names imports nothing. Two plug-ins of one name are an error; an unknown name gets "did you mean".
 """
 
 from __future__ import annotations

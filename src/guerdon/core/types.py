@@ -61,7 +61,7 @@ class Turn:
     """Log-probability of each completion token under the distribution actually sampled from [Lc]."""
     text: str
     kept: tuple[tuple[int, ...], ...] | None = None
-    """Per token, the ids that truncated sampling (top-k, top-p, min-p) left; None where nothing was truncated."""
+    """Per token, the ids that truncated sampling (top-k, top-p, min-p) left; None: nothing was truncated."""
     agent: str = "policy"
     replies: tuple[Message, ...] = ()
     facts: Mapping[str, Json] = field(default_factory=lambda: _EMPTY)

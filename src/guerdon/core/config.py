@@ -153,8 +153,7 @@ _EXPECTED = {
 
 def _message(item: Any, cls: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
-        owner = _owner(cls, item["loc"][:-1])
-        return f"unknown key{did_you_mean(str(item['loc'][-1]), owner.model_fields if owner else ())}"
+        return f"unknown key{_hint(cls, item['loc'])}"
     if item["type"] == "missing":
         return "missing; this key is required"
     if item["type"] == "value_error":
@@ -165,6 +164,27 @@ def _message(item: Any, cls: type[BaseModel]) -> str:
         hint = _near(item) if item["type"] == "literal_error" else ""
         return f"expected {expected}; {got}{hint}"
     return f"{item['msg'][0].lower()}{item['msg'][1:]}; {got}"
+
+
+def _hint(cls: type[BaseModel], path: tuple[int | str, ...]) -> str:
+    """What was probably meant: the same word in another table, or the nearest word of this one."""
+    word = str(path[-1])
+    elsewhere = [".".join(place) for place in _places(cls, word)]
+    if elsewhere:
+        return f" (did you mean {' or '.join(elsewhere)}?)"
+    owner = _owner(cls, path[:-1])
+    return did_you_mean(word, owner.model_fields if owner else ())
+
+
+def _places(cls: type[BaseModel], word: str) -> list[tuple[str, ...]]:
+    """Paths below `cls` that end in `word`."""
+    found: list[tuple[str, ...]] = []
+    for name in cls.model_fields:
+        if name == word:
+            found.append((name,))
+        inner = _owner(cls, (name,))
+        found += [(name, *path) for path in (_places(inner, word) if inner else ())]
+    return found
 
 
 def _near(item: Any) -> str:

@@ -1,0 +1,175 @@
+from pathlib import Path
+
+import pytest
+
+from guerdon.core.errors import ConfigError, UserError
+from guerdon.run.recipe import (
+    find_recipe,
+    load_recipe,
+    load_run,
+    parse_override,
+    recipe_summary,
+    shipped_recipes,
+)
+
+MINIMAL = """
+[data.train]
+kind = "arith"
+
+[rewards.math]
+weight = 1
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL, encoding="utf-8")
+    return path
+
+
+def problems(path: Path | str, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(path, overrides)
+    return list(caught.value.problems)
+
+
+def test_there_are_recipes_to_test() -> None:
+    assert "quickstart" in shipped_recipes()
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_every_shipped_recipe_loads_by_name(name: str) -> None:
+    config = load_recipe(name)
+    assert config.rewards
+    assert recipe_summary(shipped_recipes()[name]), (
+        "the first line of a recipe is a comment that says what it is"
+    )
+
+
+def test_a_sparse_recipe_has_every_default(recipe: Path) -> None:
+    config = load_recipe(recipe)
+    assert config.rollout.num_generations == 8
+    assert config.rewards["math"].kind == "math"
+    assert config.rewards["math"].weight == 1.0
+
+
+@pytest.mark.parametrize(
+    ("override", "keys", "value"),
+    [
+        ("a=1", ("a",), 1),
+        ("a.b.c=1e-5", ("a", "b", "c"), 1e-5),
+        ("a=true", ("a",), True),
+        ("a=['x', 'y']", ("a",), ["x", "y"]),
+        ("a={ b = 1 }", ("a",), {"b": 1}),
+        ("a='8'", ("a",), "8"),
+        ("a=builtin:tiny", ("a",), "builtin:tiny"),
+        ("a=x=y", ("a",), "x=y"),
+        ("a=", ("a",), ""),
+        ("a=1\nb=2", ("a",), "1\nb=2"),  # no smuggling of a second key
+    ],
+)
+def test_a_value_is_toml_and_a_bare_word_is_text(override: str, keys: tuple[str, ...], value: object) -> None:
+    assert parse_override(override) == (keys, value)
+
+
+@pytest.mark.parametrize("override", ["a", "=3", "a..b=3", ".a=3"])
+def test_an_override_needs_a_path_and_a_value(override: str) -> None:
+    with pytest.raises(ConfigError, match="expected path=value"):
+        parse_override(override)
+
+
+def test_overrides_win_over_the_file_and_later_ones_over_earlier(recipe: Path) -> None:
+    config = load_recipe(
+        recipe, ["train.max_steps=3", "rewards.math.weight=2", "train.max_steps=4", "model.lora={}"]
+    )
+    assert config.train.max_steps == 4
+    assert config.rewards["math"].weight == 2.0
+    assert config.model.lora is not None
+    assert config.model.lora.r == 16
+
+
+def test_a_reward_table_can_be_replaced_whole(recipe: Path) -> None:
+    config = load_recipe(recipe, ["rewards={ random = {} }", "eval.accuracy=random"])
+    assert list(config.rewards) == ["random"]
+
+
+def test_all_problems_at_once_each_with_file_or_override_and_key(recipe: Path) -> None:
+    recipe.write_text(MINIMAL + 'wieght = 2\n[train]\nmax_steps = "many"\n', encoding="utf-8")
+    found = problems(recipe, "rollout.temprature=1", "rollout.num_generations=x", "name.x=1", "nonsense")
+    assert sorted(found) == sorted(
+        [
+            "--set nonsense: expected path=value, for example --set rollout.num_generations=16",
+            "--set rollout.temprature=1: rollout.temprature: unknown key (did you mean 'temperature'?)",
+            "--set rollout.num_generations=x: rollout.num_generations: expected a whole number; got 'x'",
+            f"{recipe}: rewards.math.wieght: unknown key (did you mean 'weight'?)",
+            f"{recipe}: train.max_steps: expected a whole number; got 'many'",
+            "--set name.x=1: name: expected text in quotes; got {'x': 1}",
+        ]
+    )
+
+
+def test_a_flat_key_as_in_trl_is_told_its_table(recipe: Path) -> None:
+    assert problems(recipe, "epsilon=0.3") == [
+        "--set epsilon=0.3: epsilon: unknown key (did you mean algorithm.epsilon?)"
+    ]
+
+
+def test_a_path_through_a_value_is_refused(recipe: Path) -> None:
+    assert problems(recipe, "rewards.math.weight.x=1") == [
+        "--set rewards.math.weight.x=1: rewards.math.weight is a value, not a table"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a = 1\nb = \n", 2), ("a = 1\n\n[x\n", 3), ("a = 1\na = 2\n", 2), ("a = [1,", 1)],
+)
+def test_a_syntax_error_names_file_and_line(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    (problem,) = problems(path)
+    assert problem.startswith(f"{path}:{line}: not TOML: ")
+
+
+def test_what_is_no_recipe_is_refused_in_one_line(tmp_path: Path) -> None:
+    binary = tmp_path / "model.gguf"
+    binary.write_bytes(b"GGUF\xff\xfe\x00")
+    assert problems(binary) == [f"{binary}: not UTF-8 text (byte 4); a recipe is a TOML file"]
+    assert problems(tmp_path) == [f"{tmp_path}: a folder, not a recipe; give a .toml file"]
+    huge = tmp_path / "huge.toml"
+    huge.write_bytes(b"#" * (2 << 20))
+    assert "a recipe is a small TOML file" in problems(huge)[0]
+
+
+def test_a_misspelt_recipe_gets_the_nearest(recipe: Path) -> None:
+    assert problems(recipe.with_name("mime.toml")) == [
+        f"{recipe.with_name('mime.toml')}: no such file (did you mean {str(recipe)!r}?)"
+    ]
+    (problem,) = problems("quickstrat")
+    assert problem.endswith("(did you mean 'quickstart'?)")
+
+
+def test_a_file_wins_over_a_shipped_name(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe.rename(recipe.with_name("quickstart"))
+    monkeypatch.chdir(recipe.parent)
+    assert find_recipe("quickstart") == Path("quickstart")
+
+
+def test_a_table_with_too_many_keys_is_no_recipe(recipe: Path) -> None:
+    keys = "\n".join(f"k{number} = 1" for number in range(26))
+    recipe.write_text(MINIMAL + f"[model]\n{keys}\n", encoding="utf-8")
+    assert any("model: 26 keys in one table" in problem for problem in problems(recipe))
+
+
+def test_the_config_of_a_run_folder_with_overrides(recipe: Path, tmp_path: Path) -> None:
+    import json
+
+    config = load_recipe(recipe)
+    (tmp_path / "config.json").write_text(
+        json.dumps({"config": config.model_dump(mode="json")}), encoding="utf-8"
+    )
+    assert load_run(tmp_path) == config
+    assert load_run(tmp_path, ["eval.num_problems=3"]).eval.num_problems == 3
+    with pytest.raises(UserError, match="did you mean 'num_problems'"):
+        load_run(tmp_path, ["eval.num_problem=3"])

@@ -182,10 +182,9 @@ def _put(table: dict[str, Any], path: tuple[str, ...], value: Any, text: str) ->
 
 def _source(issue: Issue, origin: Mapping[tuple[str, ...], str], where: str) -> str:
     """The `--set` an issue came from, else the file."""
-    for path in origin:
-        if issue.path[: len(path)] == path or (
-            issue.message.startswith("unknown key") and path[: len(issue.path)] == issue.path
-        ):
+    for path in reversed(origin):
+        shared = min(len(path), len(issue.path))
+        if shared and path[:shared] == issue.path[:shared]:
             return f"--set {origin[path]}"
     return where
 

@@ -32,10 +32,12 @@ def test_gradient_equals_autograd(seed: int, temperature: float, with_bias: bool
     upstream_T = torch.randn(num_tokens, generator=generator)
     inputs = [item for item in (hidden_TH, weight_VH, bias_V) if item is not None]
     found = token_logprobs(hidden_TH, weight_VH, bias_V=bias_V, target_T=target_T, temperature=temperature)
-    ours = torch.autograd.grad((found.logprobs_T * upstream_T).sum(), inputs)
+    both = (found.logprobs_T * upstream_T).sum() + (found.entropy_T * upstream_T.flip(0)).sum()
+    ours = torch.autograd.grad(both, inputs)
     logits_TV = torch.nn.functional.linear(hidden_TH, weight_VH, bias_V) / temperature
     plain_T = logits_TV.log_softmax(1).gather(1, target_T[:, None])[:, 0]
-    theirs = torch.autograd.grad((plain_T * upstream_T).sum(), inputs)
+    entropy_T = -(logits_TV.softmax(1) * logits_TV.log_softmax(1)).sum(1)
+    theirs = torch.autograd.grad((plain_T * upstream_T).sum() + (entropy_T * upstream_T.flip(0)).sum(), inputs)
     torch.testing.assert_close(found.logprobs_T, plain_T, atol=1e-5, rtol=1e-5)
     for left, right in zip(ours, theirs, strict=True):
         torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-4)

@@ -42,7 +42,7 @@ class TokenLogprobs(NamedTuple):
     logprobs_T: Tensor
     """log p(target) under logits / temperature, float32, differentiable."""
     entropy_T: Tensor
-    """Entropy of that distribution in nats, float32, detached."""
+    """Entropy of that distribution in nats, float32, differentiable."""
 
 
 @contextlib.contextmanager
@@ -117,12 +117,12 @@ class _HeadLogprobs(torch.autograd.Function):
             entropy_T[rows] = lse_T - torch.linalg.vecdot(probability_TV, logits_TV.clamp_(min=-1e30))
         ctx.save_for_backward(hidden_TH, weight_VH, bias_V, target_T)
         ctx.temperature, ctx.kept = temperature, kept
-        ctx.mark_non_differentiable(entropy_T)
+        ctx.set_materialize_grads(False)
         return logprob_T, entropy_T
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        grad_T = grads[0]
+        logprob_grad_T, entropy_grad_T = grads
         hidden_TH, weight_VH, bias_V, target_T = ctx.saved_tensors
         head = Head(weight_VH.detach(), None if bias_V is None else bias_V.detach())
         needs_weight = ctx.needs_input_grad[1]
@@ -131,13 +131,15 @@ class _HeadLogprobs(torch.autograd.Function):
         grad_bias_V = torch.zeros_like(bias_V, dtype=torch.float32) if bias_V is not None else None
         for start in range(0, len(target_T), CHUNK_TOKENS):
             rows = slice(start, start + CHUNK_TOKENS)
-            # d log p(target) / d logits = (onehot - softmax) / temperature
             logits_TV = head.logits(hidden_TH[rows]).div_(ctx.temperature)
             if ctx.kept is not None:
                 logits_TV = ctx.kept.restrict(logits_TV, start)
-            grad_TV = logits_TV.softmax(1).neg_()
-            grad_TV.scatter_add_(1, target_T[rows, None], torch.ones_like(grad_T[rows, None]))
-            grad_TV.mul_((grad_T[rows] / ctx.temperature)[:, None])
+            grad_TV = _logits_gradient(
+                logits_TV,
+                target_T[rows],
+                None if logprob_grad_T is None else logprob_grad_T[rows] / ctx.temperature,
+                None if entropy_grad_T is None else entropy_grad_T[rows] / ctx.temperature,
+            )
             grad_hidden_TH[rows] = head.backward_hidden(grad_TV).to(hidden_TH.dtype)
             if grad_weight_VH is not None:
                 grad_weight_VH += head.backward_weight(grad_TV, hidden_TH[rows])
@@ -148,6 +150,23 @@ class _HeadLogprobs(torch.autograd.Function):
         if grad_bias_V is not None:
             grad_bias_V = grad_bias_V.to(bias_V.dtype)
         return grad_hidden_TH, grad_weight_VH, grad_bias_V, None, None, None
+
+
+def _logits_gradient(
+    logits_TV: Tensor, target_T: Tensor, logprob_grad_T: Tensor | None, entropy_grad_T: Tensor | None
+) -> Tensor:
+    """d log p(target) / d logits = onehot - p, and d entropy / d logits = -p (log p + entropy), weighted and added."""
+    grad_TV = logits_TV.new_zeros(1, 1)
+    if entropy_grad_T is not None:
+        log_TV = logits_TV.log_softmax(1).clamp_(min=-1e30)
+        probability_TV = log_TV.exp()
+        entropy_T = -torch.linalg.vecdot(probability_TV, log_TV)
+        grad_TV = -probability_TV * (log_TV + entropy_T[:, None]) * entropy_grad_T[:, None]
+    if logprob_grad_T is not None:
+        chosen_TV = logits_TV.softmax(1).neg_()
+        chosen_TV.scatter_add_(1, target_T[:, None], torch.ones_like(logprob_grad_T[:, None]))
+        grad_TV = chosen_TV.mul_(logprob_grad_T[:, None]).add_(grad_TV)
+    return grad_TV
 
 
 def token_logprobs(

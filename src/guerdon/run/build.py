@@ -28,7 +28,7 @@ from guerdon.run.folder import RunFolder
 from guerdon.run.loop import train
 from guerdon.run.progress import Display
 from guerdon.run.replay import read_rollouts
-from guerdon.run.sinks import open_sink
+from guerdon.run.sinks import open_sinks
 from guerdon.run.source import DemonstrationSource, ReplaySource, RolloutSource, Source
 from guerdon.run.stage import Progress, Stage, StageSettings
 from guerdon.train import algorithms
@@ -86,10 +86,10 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
         rubric = Rubric.from_config(config.rewards)
         stack.callback(rubric.close)
         folder = stack.enter_context(_folder(config, options))
-        store = CheckpointStore(folder.path / "checkpoints", keep=config.save_total_limit, notify=display.say)
+        store = CheckpointStore(folder.checkpoints, keep=config.save_total_limit, notify=display.say)
         resumed = store.latest() if options.resume else None
         folder.rewind(_reached(config, resumed))
-        sinks = [open_sink(name, folder, config) for name in config.report_to]
+        sinks = open_sinks(folder, config, display.say)
         for sink in sinks:
             stack.callback(sink.close)
         policy = _policy(config, display)
@@ -275,7 +275,6 @@ def _writer(
     def write(
         stage: str, step: int, metrics: dict[str, float], credited: Sequence[CreditedGroup], line: str
     ) -> None:
-        run.folder.append_metrics(stage, step, metrics)
         if config.log_completions and stage != "sft":
             run.folder.write_completions(stage, step, credited)
         for sink in run.sinks:

@@ -21,7 +21,7 @@ from guerdon.models.policy import Policy
 from guerdon.train.algorithms import Objective
 from guerdon.train.batch import MicroBatch, PackedBatch
 from guerdon.train.config import OptimConfig
-from guerdon.train.objective import objective_loss
+from guerdon.train.objective import TokenTerms, objective_loss
 from guerdon.train.optimizer import MasterAdamW, learning_rate
 
 
@@ -98,17 +98,17 @@ class PolicyLearner:
         logprobs_BT = micro.scatter(found.logprobs_T, width)
         behavior_BT = batch.behavior_logprobs_BT[micro.rows]
         mask_BT = batch.mask_BT[micro.rows]
-        loss = objective_loss(
-            self.objective,
-            logprobs_BT,
+        terms = TokenTerms(
+            logprobs_BT=logprobs_BT,
             old_logprobs_BT=logprobs_BT.detach() if old_BT is None else old_BT[micro.rows],
             behavior_logprobs_BT=behavior_BT,
             ref_logprobs_BT=None if ref_BT is None else ref_BT[micro.rows],
             advantages_BT=batch.advantages_BT[micro.rows],
             mask_BT=mask_BT,
-            totals=batch.totals_of(micro.rows),
+            entropy_BT=micro.scatter(found.entropy_T, width) if self.objective.entropy_coef else None,
         )
-        entropy = found.entropy_T
+        loss = objective_loss(self.objective, terms, batch.totals_of(micro.rows))
+        entropy = found.entropy_T.detach()
         metrics: dict[str, Metric] = {
             **loss.metrics,
             "loss": Sum(float(loss.loss.detach())),

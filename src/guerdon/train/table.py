@@ -1,0 +1,84 @@
+"""The algorithm table in words: names, help, papers, defaults. Torch-free, so that `guerdon list algorithms` is instant.
+
+`algorithms.py` holds the same rows as functions; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One algorithm as a choice per axis."""
+
+    help: str
+    paper: str
+    advantage: str
+    ratio: str
+    surrogate: str
+    aggregate: str
+    epsilon: float | None = None
+    epsilon_high: float | None = None
+    beta: float = 0.0
+    kl: str = "k3"
+    off_policy_mask_threshold: float | None = None
+    importance_sampling_correction: str = "none"
+
+
+ROWS: dict[str, Row] = {
+    "grpo": Row(
+        "group z-score, PPO clip, mean per sequence",
+        "arXiv:2402.03300",
+        "group_zscore", "token", "clip", "sequence_mean", 0.2, 0.2,
+    ),
+    "grpo_v32": Row(
+        "GRPO as in DeepSeek-V3.2: no deviation, unbiased KL, off-policy sequence mask",
+        "arXiv:2512.02556",
+        "group_center", "token", "clip", "sequence_mean", 0.2, 0.2, 1e-3, "k3_unbiased", 0.5,
+    ),
+    "dr_grpo": Row(
+        "GRPO done right: no deviation, constant length",
+        "arXiv:2503.20783",
+        "group_center", "token", "clip", "constant_length", 0.2, 0.2,
+    ),
+    "dapo": Row(
+        "clip-higher, token mean; pair with rollout.dynamic_sampling_rounds and rewards.overlong",
+        "arXiv:2503.14476",
+        "group_zscore", "token", "clip", "token_mean", 0.2, 0.28,
+    ),
+    "gspo": Row(
+        "one length-normalised ratio per sequence",
+        "arXiv:2507.18071",
+        "group_zscore", "sequence", "clip", "sequence_mean", 3e-4, 4e-4,
+    ),
+    "cispo": Row(
+        "capped, detached ratio times log-prob; batch deviation, prompt mean (ScaleRL)",
+        "arXiv:2506.13585, arXiv:2510.13786",
+        "batch_std", "token", "cispo", "prompt_mean", None, 5.0,
+    ),
+    "rloo": Row(
+        "REINFORCE with a leave-one-out baseline",
+        "arXiv:2402.14740",
+        "leave_one_out", "token", "reinforce", "sequence_mean",
+    ),
+    "reinforce_plus_plus": Row(
+        "group mean as baseline, whitened over the batch",
+        "arXiv:2501.03262",
+        "reinforce_plus_plus", "token", "clip", "token_mean", 0.2, 0.2,
+    ),
+    "gmpo": Row(
+        "geometric mean of clipped token ratios",
+        "arXiv:2507.20673",
+        "group_zscore", "token", "gmpo", "sequence_mean", 0.4, 0.4,
+    ),
+    "sapo": Row(
+        "a smooth sigmoid gate in place of the clip",
+        "arXiv:2511.20347",
+        "group_zscore", "token", "sapo", "sequence_mean", 1.05, 1.0,
+    ),
+    "sft": Row(
+        "supervised learning: advantage 1, negative log-likelihood",
+        "-",
+        "constant", "token", "reinforce", "token_mean",
+    ),
+}  # fmt: skip

@@ -51,6 +51,9 @@ class ArithConfig(DatasetConfig):
     style: Literal["symbols", "words"] = "symbols"
     """`symbols`: "Calculate 37 + 48 - 2."; `words`: a one-sentence story around the same numbers."""
 
+    layout: Literal["think_answer", "boxed", "hash"] = "think_answer"
+    """How the worked solution ends; the same words as the format verifier's layouts."""
+
     def build(self, seed: int) -> Sequence[Problem]:
         """Generate the problems."""
         from guerdon.data.worlds import arith_problems

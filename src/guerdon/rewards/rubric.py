@@ -1,0 +1,147 @@
+"""The rubric: every signal about every rollout, kept, weighted, summed.
+
+A part that could not verify is None. By its `when_missing` it either masks the rollout (left out of its group) or is
+skipped (the other parts decide, their weights unchanged, as in TRL). A rollout no part could score has no reward.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import inspect
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from guerdon.core.errors import GuerdonError, PluginError
+from guerdon.core.metrics import Max, Mean, Metric
+from guerdon.core.types import Evidence, Failure, Part, RolloutGroup, Score, ScoredGroup
+from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.signal import spread
+
+
+class Rubric:
+    """Scores groups with every signal of a recipe."""
+
+    def __init__(self, verifiers: Mapping[str, tuple[VerifierConfig, Any]]) -> None:
+        self.verifiers = dict(verifiers)
+        self.seconds: dict[str, float] = dict.fromkeys(self.verifiers, 0.0)
+        """Seconds spent in each part since the start."""
+
+    @classmethod
+    def from_config(cls, rewards: Mapping[str, VerifierConfig]) -> Rubric:
+        """Build every verifier of a recipe's `rewards` table."""
+        return cls({name: (config, config.build()) for name, config in rewards.items()})
+
+    async def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
+        """Score every rollout of every group.
+
+        Raises:
+            PluginError: a verifier returned something that is no verdict; it is named.
+        """
+        return list(await asyncio.gather(*(self._group(group) for group in groups)))
+
+    async def _group(self, group: RolloutGroup) -> ScoredGroup:
+        columns: list[list[Part]] = []
+        failures: list[Failure] = list(group.failures)
+        for name, (config, verifier) in self.verifiers.items():
+            started = time.perf_counter()
+            parts = await self._parts(config, verifier, group, failures)
+            self.seconds[name] += time.perf_counter() - started
+            columns.append([_checked(config, part) for part in parts])
+        scores = tuple(_combine(self.verifiers, parts) for parts in zip(*columns, strict=True))
+        return ScoredGroup(group=dataclasses.replace(group, failures=tuple(failures)), scores=scores)
+
+    async def _parts(
+        self, config: VerifierConfig, verifier: Any, group: RolloutGroup, failures: list[Failure]
+    ) -> list[Part]:
+        try:
+            if hasattr(verifier, "score"):
+                found = verifier.score(group)
+                parts = list(await found if inspect.isawaitable(found) else found)
+            else:
+                parts = [verifier(group.problem, rollout) for rollout in group.rollouts]
+        except GuerdonError:
+            raise
+        except Exception as error:  # somebody's verifier: whatever it raises is data
+            message = f"verifier {config.name!r} on problem {group.problem.id}: {type(error).__name__}: {error}"
+            failures.append(Failure(stage="score", kind=type(error).__name__, message=message))
+            parts = [Part(name=config.name, value=None, evidence=Evidence(note=message)) for _ in group.rollouts]
+        if len(parts) != len(group.rollouts):
+            raise PluginError(
+                f"verifier {config.name!r} returned {len(parts)} parts for {len(group.rollouts)} rollouts of problem "
+                f"{group.problem.id}; it must return one for each"
+            )
+        return parts
+
+    def close(self) -> None:
+        """Release what verifiers hold, such as worker processes."""
+        for _, verifier in self.verifiers.values():
+            if hasattr(verifier, "close"):
+                verifier.close()
+
+
+def _checked(config: VerifierConfig, part: Part) -> Part:
+    """The part under the recipe's name and weight.
+
+    Raises:
+        PluginError: its value is not a finite number or None.
+    """
+    value = part.value
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)):
+        raise PluginError(f"verifier {config.name!r} returned the value {value!r}; expected a finite number or None")
+    return dataclasses.replace(part, name=config.name, weight=config.weight)
+
+
+def _combine(verifiers: Mapping[str, tuple[VerifierConfig, Any]], parts: tuple[Part, ...]) -> Score:
+    weighted = [part for part in parts if part.weight]
+    masked = any(part.value is None and verifiers[part.name][0].when_missing == "mask" for part in weighted)
+    known = [part.weight * part.value for part in weighted if part.value is not None]
+    return Score(value=None if masked or not known else math.fsum(known), parts=parts)
+
+
+def rubric_metrics(groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
+    """Reward, part and length metrics of one step under TRL's names."""
+    metrics: dict[str, Metric] = {}
+    values = [score.value for group in groups for score in group.scores if score.value is not None]
+    if values:
+        metrics["reward"] = Mean(math.fsum(values), len(values))
+    spreads = [spread([s.value for s in group.scores if s.value is not None]) for group in groups]
+    known = [item for item in spreads if item is not None]
+    if known:
+        metrics["reward_std"] = Mean(math.fsum(known), len(known))
+        metrics["frac_reward_zero_std"] = Mean(float(sum(item == 0.0 for item in known)), len(known))
+    names = dict.fromkeys(part.name for group in groups for score in group.scores for part in score.parts)
+    for name in names:
+        metrics |= _part_metrics(name, groups)
+    return metrics | _length_metrics(groups)
+
+
+def _part_metrics(name: str, groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
+    found = [part for group in groups for score in group.scores for part in score.parts if part.name == name]
+    values = [part.value for part in found if part.value is not None]
+    metrics: dict[str, Metric] = {f"rewards/{name}/unverified": Mean(float(len(found) - len(values)), len(found))}
+    if values:
+        mean = math.fsum(values) / len(values)
+        variance = math.fsum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)
+        metrics[f"rewards/{name}/mean"] = Mean(math.fsum(values), len(values))
+        metrics[f"rewards/{name}/std"] = Mean(math.sqrt(variance), 1)
+    return metrics
+
+
+def _length_metrics(groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
+    rollouts = [rollout for group in groups for rollout in group.group.rollouts]
+    if not rollouts:
+        return {}
+    lengths = [float(rollout.num_tokens) for rollout in rollouts]
+    ended = [float(rollout.num_tokens) for rollout in rollouts if not rollout.truncated]
+    metrics: dict[str, Metric] = {
+        "completions/mean_length": Mean(sum(lengths), len(lengths)),
+        "completions/min_length": Mean(min(lengths), 1),
+        "completions/max_length": Max(max(lengths)),
+        "completions/clipped_ratio": Mean(float(len(lengths) - len(ended)), len(lengths)),
+    }
+    if ended:
+        metrics["completions/mean_terminated_length"] = Mean(sum(ended), len(ended))
+    return metrics

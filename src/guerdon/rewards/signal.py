@@ -1,0 +1,111 @@
+"""Signal accounting: which groups teach something, and why the others do not. A bare `loss 0` is never shown.
+
+A group teaches if its scored rewards differ by more than float residue: the test is relative, so 0.1 + 0.2 against 0.3
+is no difference.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping, Sequence
+
+from guerdon.core.metrics import Metric, Sum
+from guerdon.core.types import ScoredGroup
+
+RELATIVE_SPREAD = 1e-5
+"""Rewards within this share of the largest are equal; the same number as in the advantage estimators."""
+
+
+class Signal(enum.StrEnum):
+    """What a group has to say."""
+
+    LEARNING = "learning"
+    ALL_RIGHT = "all_right"
+    """Every rollout has the full reward."""
+    ALL_WRONG = "all_wrong"
+    """Every rollout has the lowest reward, 0 or less."""
+    ALL_EQUAL = "all_equal"
+    """Equal rewards in between."""
+    UNVERIFIABLE = "unverifiable"
+    """Too few rollouts could be verified to compare."""
+    TRUNCATED = "truncated"
+    """Equal rewards, and every rollout was cut off at the token limit."""
+    FAILED = "failed"
+    """No rollout at all."""
+
+
+def spread(rewards: Sequence[float]) -> float | None:
+    """Bessel's standard deviation of a group's rewards, exactly 0.0 where they differ by float residue only.
+
+    None with fewer than two rewards.
+
+    >>> spread([0.1 + 0.2, 0.3])
+    0.0
+    """
+    if len(rewards) < 2:
+        return None
+    if max(rewards) - min(rewards) <= RELATIVE_SPREAD * max(abs(reward) for reward in rewards):
+        return 0.0
+    mean = math.fsum(rewards) / len(rewards)
+    return math.sqrt(math.fsum((reward - mean) ** 2 for reward in rewards) / (len(rewards) - 1))
+
+
+def signal_of(scored: ScoredGroup) -> Signal:
+    """Why this group teaches something, or why it does not."""
+    if not scored.group.rollouts:
+        return Signal.FAILED
+    rewards = [score.value for score in scored.scores if score.value is not None]
+    deviation = spread(rewards)
+    if deviation is None:
+        return Signal.UNVERIFIABLE
+    if deviation > 0.0:
+        return Signal.LEARNING
+    if all(rollout.truncated for rollout in scored.group.rollouts):
+        return Signal.TRUNCATED
+    best = math.fsum(max(0.0, part.weight) for part in scored.scores[0].parts)
+    if best > 0.0 and rewards[0] >= best * (1 - RELATIVE_SPREAD):
+        return Signal.ALL_RIGHT
+    return Signal.ALL_WRONG if rewards[0] <= RELATIVE_SPREAD * best or _none_right(scored) else Signal.ALL_EQUAL
+
+
+def _none_right(scored: ScoredGroup) -> bool:
+    """Whether the heaviest part is at its floor in every rollout, as when only the format earned its share."""
+    heaviest = max(scored.scores[0].parts, key=lambda part: part.weight, default=None)
+    if heaviest is None:
+        return False
+    values = [score.part(heaviest.name) for score in scored.scores]
+    return all(part is not None and part.value is not None and part.value <= 0.0 for part in values)
+
+
+def has_signal(scored: ScoredGroup) -> bool:
+    """Whether the policy can learn from this group."""
+    return signal_of(scored) is Signal.LEARNING
+
+
+def account(groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
+    """Counts of one step under `signal/*`."""
+    kinds = [signal_of(group) for group in groups]
+    metrics: dict[str, Metric] = {f"signal/groups_{kind}": Sum(float(kinds.count(kind))) for kind in Signal}
+    metrics["signal/effective_samples"] = Sum(
+        float(
+            sum(
+                score.value is not None
+                for group, kind in zip(groups, kinds, strict=True)
+                if kind is Signal.LEARNING
+                for score in group.scores
+            )
+        )
+    )
+    metrics["signal/unverified_samples"] = Sum(float(sum(s.value is None for group in groups for s in group.scores)))
+    metrics["signal/failures"] = Sum(float(sum(len(group.group.failures) for group in groups)))
+    return metrics
+
+
+def describe(metrics: Mapping[str, Metric]) -> str:
+    """One line for people, such as "5 of 8 groups teach (40 samples); 2 all right, 1 all wrong"."""
+    counts = {kind: int(metrics[f"signal/groups_{kind}"].value or 0) for kind in Signal}
+    samples = int(metrics["signal/effective_samples"].value or 0)
+    line = f"{counts[Signal.LEARNING]} of {sum(counts.values())} groups teach ({samples} samples)"
+    rest = [f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items() if count and kind is not Signal.LEARNING]
+    return f"{line}; {', '.join(rest)}" if rest else line

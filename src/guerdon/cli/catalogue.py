@@ -1,0 +1,152 @@
+"""`guerdon list`: what a recipe can name. Reads config classes only; torch is never imported."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from guerdon.cli.command import Command
+from guerdon.core.types import Json, to_json
+
+if TYPE_CHECKING:
+    from guerdon.core.registry import Registry
+    from guerdon.train.table import Row
+
+
+class Entry(NamedTuple):
+    """One thing a recipe can name."""
+
+    name: str
+    help: str
+    """One line."""
+    defaults: dict[str, Json]
+    """What its own fields are where the recipe leaves them out."""
+    required: tuple[str, ...] = ()
+    """Fields without a default."""
+    note: str = ""
+    """Where it is, or what it lacks."""
+
+    @property
+    def settings(self) -> str:
+        """Required fields as `field=?`, then the others with their defaults, then the note."""
+        shown = [f"{field}=?" for field in self.required]
+        shown += [f"{field}={_toml(value)}" for field, value in self.defaults.items()]
+        return " ".join(part for part in (*shown, self.note) if part)
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=sorted(KINDS), metavar="WHAT", help=", ".join(KINDS))
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from guerdon.cli.table import write_json, write_table
+
+    entries = KINDS[args.what]()
+    if args.json:
+        write_json([to_json(entry._asdict()) for entry in entries])
+    else:
+        rows = [(entry.name, entry.help, entry.settings) for entry in entries]
+        write_table(["name", "what it is", "defaults"], rows)
+    return 0
+
+
+def verifiers() -> list[Entry]:
+    """Signals that can stand in `[rewards.*]`."""
+    from guerdon.rewards.config import VERIFIERS
+
+    return _configs(VERIFIERS, hidden={"kind", "name"})
+
+
+def datasets() -> list[Entry]:
+    """Kinds of `[data.train]` and `[data.eval]`."""
+    from guerdon.data.config import DATASETS
+
+    return _configs(DATASETS, hidden={"kind"})
+
+
+def engines() -> list[Entry]:
+    """Values of `rollout.engine`."""
+    from guerdon.rollout.config import ENGINES
+
+    return _configs(ENGINES, hidden={"engine"})
+
+
+def algorithms() -> list[Entry]:
+    """Values of `algorithm.name`."""
+    from guerdon.train.table import ROWS
+
+    return [Entry(name, f"{row.help} ({row.paper})", _row_defaults(row)) for name, row in ROWS.items()]
+
+
+def sinks() -> list[Entry]:
+    """Values of `report_to`."""
+    from guerdon.run.sinks import describe_sinks
+
+    found = []
+    for sink in describe_sinks():
+        lacking = "" if sink.installed else f"not installed: pip install 'guerdon[{sink.extra}]'"
+        found.append(Entry(sink.name, sink.help, {}, note=lacking))
+    return found
+
+
+def recipes() -> list[Entry]:
+    """Names that `guerdon train` knows without a path."""
+    from guerdon.run.recipe import recipe_summary, shipped_recipes
+
+    return [Entry(name, recipe_summary(path), {}, note=str(path)) for name, path in shipped_recipes().items()]
+
+
+KINDS: dict[str, Callable[[], list[Entry]]] = {
+    "verifiers": verifiers,
+    "engines": engines,
+    "algorithms": algorithms,
+    "datasets": datasets,
+    "sinks": sinks,
+    "recipes": recipes,
+}
+
+
+def _configs(registry: Registry, *, hidden: set[str]) -> list[Entry]:
+    return [_config_entry(name, registry.get(name), hidden) for name in registry.table()]
+
+
+def _config_entry(name: str, cls: type[Any], hidden: set[str]) -> Entry:
+
+    fields = {field: info for field, info in cls.model_fields.items() if field not in hidden}
+    defaults = {
+        field: to_json(info.get_default(call_default_factory=True))
+        for field, info in fields.items()
+        if not info.is_required()
+    }
+    required = tuple(field for field, info in fields.items() if info.is_required())
+    return Entry(name, (cls.__doc__ or "").strip().split("\n")[0], defaults, required)
+
+
+def _row_defaults(row: Row) -> dict[str, Json]:
+    skipped = ("help", "paper")
+    return {key: item for key, item in row._asdict().items() if key not in skipped and item is not None}
+
+
+def _toml(value: object) -> str:
+    """A default as a recipe would write it; what TOML cannot write is `unset`.
+
+    >>> _toml(True), _toml(("a",)), _toml(None), _toml("x")
+    ('true', '["a"]', 'unset', '"x"')
+    """
+    import json
+
+    return "unset" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+COMMAND = Command(
+    summary="what a recipe can name: verifiers, engines, algorithms, datasets, ...",
+    examples=(
+        ("guerdon list verifiers", "what can pay a reward, and with which settings"),
+        ("guerdon list algorithms", "every row of the algorithm table"),
+        ("guerdon list recipes --json", "for programs"),
+    ),
+    configure=_configure,
+    run=_run,
+)

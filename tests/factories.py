@@ -58,3 +58,25 @@ def credited_group(scored: ScoredGroup, advantages: Sequence[float]) -> Credited
             for advantage, rollout in zip(advantages, scored.group.rollouts, strict=True)
         ),
     )
+
+
+def answered(texts: Sequence[str], *, target: str | None = None, stop: StopReason = StopReason.EOS) -> RolloutGroup:
+    """A group of the given answers to one question."""
+    problem = Problem(id="q", messages=(Message(role="user", content="How many?"),), target=target)
+    rollouts = tuple(
+        Rollout(
+            problem_id="q",
+            index=index,
+            stop=stop,
+            turns=(
+                Turn(
+                    prompt_ids=(1,),
+                    completion_ids=tuple(range(2, 3 + len(text.split()))),
+                    behavior_logprobs=(-1.0,) * (1 + len(text.split())),
+                    text=text,
+                ),
+            ),
+        )
+        for index, text in enumerate(texts)
+    )
+    return RolloutGroup(problem=problem, rollouts=rollouts)

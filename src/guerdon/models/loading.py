@@ -34,6 +34,7 @@ def load_policy(config: ModelConfig, *, seed: int = 0, progress: fetch.Progress 
     Raises:
         ModelError: not found, damaged, unsupported, or a tokenizer that does not fit.
     """
+    _quiet()
     attention.register()
     device = choose_device(config.device)
     model, tokenizer = _load(config, seed, progress)
@@ -55,6 +56,19 @@ def load_policy(config: ModelConfig, *, seed: int = 0, progress: fetch.Progress 
         dtype=dtype,
         stop_ids=_stop_ids(model, tokenizer),
     )
+
+
+def _quiet() -> None:
+    """The run has a progress display of its own.
+
+    Raises:
+        MissingExtraError: transformers is not installed.
+    """
+    try:
+        from transformers.utils import logging
+    except ImportError:
+        raise MissingExtraError("loading a model", "train") from None
+    logging.disable_progress_bar()
 
 
 def choose_device(name: str) -> torch.device:
@@ -168,12 +182,8 @@ def _check_folder(folder: Path) -> None:
 
 
 def _from_folder(source: str, config: ModelConfig) -> tuple[Any, Any]:
-    try:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging as transformers_logging
-    except ImportError:
-        raise MissingExtraError("loading a model", "train") from None
-    transformers_logging.disable_progress_bar()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=config.revision)
         model = AutoModelForCausalLM.from_pretrained(

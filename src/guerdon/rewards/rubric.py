@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guerdon.core.errors import GuerdonError, PluginError
+from guerdon.core.errors import PluginError, RolloutFailure, UserError
 from guerdon.core.metrics import Max, Mean, Metric
 from guerdon.core.types import Evidence, Failure, Part, RolloutGroup, Score, ScoredGroup
 from guerdon.rewards.config import VerifierConfig
@@ -62,10 +62,11 @@ class Rubric:
                 parts = list(await found if inspect.isawaitable(found) else found)
             else:
                 parts = [verifier(group.problem, rollout) for rollout in group.rollouts]
-        except GuerdonError:
+        except UserError:
             raise
         except Exception as error:  # somebody's verifier: whatever it raises is data
-            message = f"verifier {config.name!r} on problem {group.problem.id}: {type(error).__name__}: {error}"
+            what = str(error) if isinstance(error, RolloutFailure) else f"{type(error).__name__}: {error}"
+            message = f"rewards.{config.name} on problem {group.problem.id}: {what}"
             failures.append(Failure(stage="score", kind=type(error).__name__, message=message))
             parts = [Part(name=config.name, value=None, evidence=Evidence(note=message)) for _ in group.rollouts]
         if len(parts) != len(group.rollouts):

@@ -272,6 +272,8 @@ def _settings(config: RunConfig, name: str) -> StageSettings:
 def _writer(
     run: _Run, config: RunConfig
 ) -> Callable[[str, int, dict[str, float], Sequence[CreditedGroup], str], None]:
+    told: set[str] = set()
+
     def write(
         stage: str, step: int, metrics: dict[str, float], credited: Sequence[CreditedGroup], line: str
     ) -> None:
@@ -279,6 +281,10 @@ def _writer(
             run.folder.write_completions(stage, step, credited)
         for sink in run.sinks:
             sink.write(stage, step, metrics)
+        for failure in {item.message: item for group in credited for item in group.scored.group.failures}.values():
+            if failure.kind not in told:
+                told.add(failure.kind)
+                run.display.say(f"{stage} step {step}: {failure.message} (counted under signal/failures from here on)")
         note = f"loss {metrics.get('loss', 0.0):.3f}"
         if stage != "sft":
             note = f"reward {metrics.get('reward', float('nan')):.2f}  {line}"

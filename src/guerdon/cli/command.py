@@ -1,4 +1,4 @@
-"""What a command is. Standard library only: `guerdon --help` imports every command module and nothing heavier."""
+"""What a command is. Standard library only: `guerdon --help` imports every command and nothing heavier."""
 
 from __future__ import annotations
 

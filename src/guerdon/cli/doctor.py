@@ -1,4 +1,4 @@
-"""`guerdon doctor`: what this machine and this installation can do, and what to type where something is missing."""
+"""`guerdon doctor`: what this machine and installation can do, and what is missing."""
 
 from __future__ import annotations
 

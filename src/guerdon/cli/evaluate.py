@@ -10,7 +10,9 @@ from guerdon.core.errors import CheckpointError
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="RECIPE_OR_RUN", help="a recipe (file or shipped name) or a run folder")
+    parser.add_argument(
+        "source", metavar="RECIPE_OR_RUN", help="a recipe (file or shipped name) or a run folder"
+    )
     parser.add_argument(
         "--model",
         metavar="PATH",

@@ -1,6 +1,6 @@
-"""What this machine and this installation can do. Looks, never changes anything; every probe works without torch.
+"""What this machine and this installation can do. Changes nothing; works without torch.
 
-A `Finding` is one row of `guerdon doctor`: what was looked at, what was found, and, where something is missing, what to do.
+A `Finding` is one row of `guerdon doctor`: what was looked at, what was found, and what to do about it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ def findings() -> list[Finding]:
 
 
 def _software() -> list[Finding]:
-    found = [Finding("software", "guerdon", version("guerdon")), Finding("software", "python", platform.python_version())]
+    found = [
+        Finding("software", "guerdon", version("guerdon")),
+        Finding("software", "python", platform.python_version()),
+    ]
     for name in ("torch", "transformers"):
         try:
             found.append(Finding("software", name, version(name)))
@@ -87,7 +90,10 @@ def _disk() -> tuple[str, str]:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    return f"{free / 1e9:.1f} GB free for {guerdon_home()}", "models and checkpoints need a few GB" if free < 5e9 else ""
+    return (
+        f"{free / 1e9:.1f} GB free for {guerdon_home()}",
+        "models and checkpoints need a few GB" if free < 5e9 else "",
+    )
 
 
 def _gpu() -> tuple[str, str]:
@@ -135,7 +141,9 @@ def _seccomp() -> tuple[str, bool, str]:
 def _models() -> list[Finding]:
     cached = sorted(path.parent for path in (guerdon_home() / "models").glob("*/complete"))
     rows = [Finding("models", path.name, f"{_size(path) / 1e6:.0f} MB in {path}") for path in cached]
-    return rows or [Finding("models", "cached", f"none in {guerdon_home()}", "guerdon train quickstart fetches one")]
+    return rows or [
+        Finding("models", "cached", f"none in {guerdon_home()}", "guerdon train quickstart fetches one")
+    ]
 
 
 def _extras() -> list[Finding]:

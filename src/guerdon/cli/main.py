@@ -1,6 +1,6 @@
 """The `guerdon` command: finds the command, runs it, turns errors into exit codes.
 
-    0 done   1 a bug (traceback)   2 something a person can repair (one line)   130 Ctrl-C   141 the reader went away
+0 done   1 a bug (traceback)   2 a person can repair it (one line)   130 Ctrl-C   141 the reader went away
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except BrokenPipeError:
-        # `guerdon list verifiers | head -1`: nobody reads on. The interpreter must not complain at its own exit.
+        # `guerdon list verifiers | head -1`: nobody reads on; the interpreter must not complain at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except UserError as error:
@@ -80,9 +80,9 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _usage() -> str:
-    rows: list[tuple[str, str]] = []
-    for name in COMMANDS.builtins:
-        rows.append((name, cast(Command, COMMANDS.get(name)).summary))
+    rows = [(name, cast(Command, COMMANDS.get(name)).summary) for name in COMMANDS.builtins]
     # Somebody else's module may import torch: their name and place must do here.
-    rows += [(name, f"from {place}") for name, place in COMMANDS.table().items() if name not in COMMANDS.builtins]
+    rows += [
+        (name, f"from {place}") for name, place in COMMANDS.table().items() if name not in COMMANDS.builtins
+    ]
     return USAGE.format(commands="\n".join(f"  {name:<9} {summary}" for name, summary in rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from guerdon.core.types import Json
 
@@ -12,15 +13,16 @@ PIPED_WIDTH = 1000
 """Columns where stdout is no terminal: wide enough that `grep` finds a row on one line."""
 
 
-def write_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write rows under headers; on a terminal the last column wraps."""
+def write_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, file: TextIO | None = None) -> None:
+    """Write rows under headers to stdout or `file`; on a terminal long cells wrap."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, highlight=False)
+    file = file or sys.stdout
+    console = Console(file=file, highlight=False)
     if not console.is_terminal:
-        console = Console(file=sys.stdout, highlight=False, width=PIPED_WIDTH)
+        console = Console(file=file, highlight=False, width=PIPED_WIDTH)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for number, header in enumerate(headers):
         table.add_column(header, no_wrap=number == 0, overflow="fold")

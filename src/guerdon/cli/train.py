@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "recipe", nargs="?", metavar="RECIPE", help="a TOML file or the name of a shipped recipe (guerdon list recipes)"
+        "recipe",
+        nargs="?",
+        metavar="RECIPE",
+        help="a TOML file or the name of a shipped recipe (guerdon list recipes)",
     )
     add_overrides(parser)
     parser.add_argument(
@@ -60,7 +63,9 @@ def _config(args: argparse.Namespace) -> RunConfig:
     if args.recipe is not None:
         return load_recipe(args.recipe, args.overrides)
     if args.resume is None:
-        raise UserError("guerdon train: which RECIPE? Try: guerdon train quickstart (guerdon list recipes shows all)")
+        raise UserError(
+            "guerdon train: which RECIPE? Try: guerdon train quickstart (guerdon list recipes shows all)"
+        )
     return load_run(args.resume, args.overrides)
 
 
@@ -82,7 +87,7 @@ def _newest_run(output_dir: Path, name: str, since: float) -> Path | None:
 
 COMMAND = Command(
     summary="train a model by a recipe, and write its report",
-    details="Evaluates before, between and after the stages. Ctrl-C finishes the step and saves; twice stops at once.",
+    details="Evaluates before and after each stage. Ctrl-C finishes the step and saves; twice stops at once.",
     examples=(
         ("guerdon train quickstart", "the shipped recipe, about ten minutes on two CPU cores"),
         ("guerdon train mine.toml --set train.max_steps=60", "a recipe of your own, one field changed"),

@@ -182,7 +182,7 @@ def _put(table: dict[str, Any], path: tuple[str, ...], value: Any, text: str) ->
 
 def _source(issue: Issue, origin: Mapping[tuple[str, ...], str], where: str) -> str:
     """The `--set` an issue came from, else the file."""
-    for path in reversed(origin):
+    for path in reversed(list(origin)):
         shared = min(len(path), len(issue.path))
         if shared and path[:shared] == issue.path[:shared]:
             return f"--set {origin[path]}"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 
 def soft_overlong(length_B: Tensor, max_length: int, cache: int) -> Tensor:
-    """DAPO's punishment (arXiv:2503.14476, eq. 13): 0 up to max - cache tokens, then linear to -1 at max.
+    """DAPO's punishment (arXiv:2503.14476, eq. 13) [B]: 0 up to max - cache tokens, then linear to -1 at max.
 
-    >>> soft_overlong(torch.tensor([6.0, 8.0, 10.0, 12.0]), 10, 4)
-    tensor([ 0.0000, -0.5000, -1.0000, -1.0000])
+    Raises:
+        ValueError: `cache` is not in 1..max_length.
+
+    >>> from torch import tensor
+    >>> soft_overlong(tensor([5, 8, 10, 12]), 10, 4).tolist()
+    [0.0, -0.5, -1.0, -1.0]
     """
-    return ((max_length - cache - length_B) / cache).clamp(-1.0, 0.0) + torch.zeros_like(length_B)
+    if not 1 <= cache <= max_length:
+        raise ValueError(
+            f"soft_overlong needs 1 <= cache <= max_length; got cache {cache}, max_length {max_length}"
+        )
+    return ((max_length - cache - length_B) / cache).clamp(-1.0, 0.0)

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from guerdon.core.metrics import Metric, Sum
 from guerdon.core.types import ScoredGroup
 
-RELATIVE_SPREAD = 1e-5
-"""Rewards within this share of the largest are equal; the same number as in the advantage estimators."""
+RELATIVE_SPREAD = 1e-6
+"""Rewards within this share of max(1, the largest) are equal; the same test as in the advantages."""
 
 
 class Signal(enum.StrEnum):
@@ -45,7 +45,7 @@ def spread(rewards: Sequence[float]) -> float | None:
     """
     if len(rewards) < 2:
         return None
-    if max(rewards) - min(rewards) <= RELATIVE_SPREAD * max(abs(reward) for reward in rewards):
+    if max(rewards) - min(rewards) <= RELATIVE_SPREAD * max(1.0, *map(abs, rewards)):
         return 0.0
     mean = math.fsum(rewards) / len(rewards)
     return math.sqrt(math.fsum((reward - mean) ** 2 for reward in rewards) / (len(rewards) - 1))
@@ -66,7 +66,9 @@ def signal_of(scored: ScoredGroup) -> Signal:
     best = math.fsum(max(0.0, part.weight) for part in scored.scores[0].parts)
     if best > 0.0 and rewards[0] >= best * (1 - RELATIVE_SPREAD):
         return Signal.ALL_RIGHT
-    return Signal.ALL_WRONG if rewards[0] <= RELATIVE_SPREAD * best or _none_right(scored) else Signal.ALL_EQUAL
+    return (
+        Signal.ALL_WRONG if rewards[0] <= RELATIVE_SPREAD * best or _none_right(scored) else Signal.ALL_EQUAL
+    )
 
 
 def _none_right(scored: ScoredGroup) -> bool:
@@ -97,7 +99,9 @@ def account(groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
             )
         )
     )
-    metrics["signal/unverified_samples"] = Sum(float(sum(s.value is None for group in groups for s in group.scores)))
+    metrics["signal/unverified_samples"] = Sum(
+        float(sum(s.value is None for group in groups for s in group.scores))
+    )
     metrics["signal/failures"] = Sum(float(sum(len(group.group.failures) for group in groups)))
     return metrics
 
@@ -107,5 +111,9 @@ def describe(metrics: Mapping[str, Metric]) -> str:
     counts = {kind: int(metrics[f"signal/groups_{kind}"].value or 0) for kind in Signal}
     samples = int(metrics["signal/effective_samples"].value or 0)
     line = f"{counts[Signal.LEARNING]} of {sum(counts.values())} groups teach ({samples} samples)"
-    rest = [f"{count} {kind.replace('_', ' ')}" for kind, count in counts.items() if count and kind is not Signal.LEARNING]
+    rest = [
+        f"{count} {kind.replace('_', ' ')}"
+        for kind, count in counts.items()
+        if count and kind is not Signal.LEARNING
+    ]
     return f"{line}; {', '.join(rest)}" if rest else line

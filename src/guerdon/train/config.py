@@ -46,10 +46,10 @@ class AlgorithmConfig(Config):
     """OPSM (DeepSeek-V3.2): drop sequences with A < 0 whose mean log(behavior/now) exceeds this."""
     importance_sampling_correction: Literal["none", "truncate", "mask"] | None = None
     """Correct old against behavior log-probs: truncated or masked importance sampling."""
-    importance_sampling_cap: float = Field(default=2.0, gt=0.0)
-    """Upper bound of that correction weight."""
+    importance_sampling_cap: float = Field(default=2.0, gt=1.0)
+    """Upper bound of that correction weight; "mask" also drops tokens whose weight is below 1 / cap."""
     mask_truncated_completions: bool = False
-    """Leave truncated rollouts out of the loss (DAPO's overlong filter); they stay in the group's statistics."""
+    """Leave truncated rollouts out of the loss (DAPO's overlong filter); they stay in the group's mean."""
     sync_ref_model: bool = False
     """Refresh the reference policy from the current one."""
     ref_model_sync_steps: int = Field(default=400, ge=1)

@@ -1,6 +1,7 @@
-"""The algorithm table in words: names, help, papers, defaults. Torch-free, so that `guerdon list algorithms` is instant.
+"""The algorithm table in words: names, help, papers, defaults.
 
-`algorithms.py` holds the same rows as functions; a test holds the two against each other.
+Torch-free, so that `guerdon list algorithms` is instant; `algorithms.py` turns each word into its function,
+and a test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One algorithm as a choice per axis."""
+    """One algorithm as a choice per axis; the words are those of `AlgorithmConfig`."""
 
     help: str
     paper: str
@@ -19,6 +20,7 @@ class Row(NamedTuple):
     aggregate: str
     epsilon: float | None = None
     epsilon_high: float | None = None
+    """None: as `epsilon`."""
     beta: float = 0.0
     kl: str = "k3"
     off_policy_mask_threshold: float | None = None
@@ -29,17 +31,17 @@ ROWS: dict[str, Row] = {
     "grpo": Row(
         "group z-score, PPO clip, mean per sequence",
         "arXiv:2402.03300",
-        "group_zscore", "token", "clip", "sequence_mean", 0.2, 0.2,
+        "group_zscore", "token", "clip", "sequence_mean", 0.2,
     ),
     "grpo_v32": Row(
         "GRPO as in DeepSeek-V3.2: no deviation, unbiased KL, off-policy sequence mask",
         "arXiv:2512.02556",
-        "group_center", "token", "clip", "sequence_mean", 0.2, 0.2, 1e-3, "k3_unbiased", 0.5,
+        "group_center", "token", "clip", "sequence_mean", 0.2, None, 1e-3, "k3_unbiased", 0.5,
     ),
     "dr_grpo": Row(
         "GRPO done right: no deviation, constant length",
         "arXiv:2503.20783",
-        "group_center", "token", "clip", "constant_length", 0.2, 0.2,
+        "group_center", "token", "clip", "constant_length", 0.2,
     ),
     "dapo": Row(
         "clip-higher, token mean; pair with rollout.dynamic_sampling_rounds and rewards.overlong",
@@ -57,19 +59,19 @@ ROWS: dict[str, Row] = {
         "batch_std", "token", "cispo", "prompt_mean", None, 5.0,
     ),
     "rloo": Row(
-        "REINFORCE with a leave-one-out baseline",
+        "REINFORCE with a leave-one-out baseline, summed over the tokens",
         "arXiv:2402.14740",
-        "leave_one_out", "token", "reinforce", "sequence_mean",
+        "leave_one_out", "token", "reinforce", "constant_length",
     ),
     "reinforce_plus_plus": Row(
         "group mean as baseline, whitened over the batch",
         "arXiv:2501.03262",
-        "reinforce_plus_plus", "token", "clip", "token_mean", 0.2, 0.2,
+        "reinforce_plus_plus", "token", "clip", "token_mean", 0.2,
     ),
     "gmpo": Row(
         "geometric mean of clipped token ratios",
         "arXiv:2507.20673",
-        "group_zscore", "token", "gmpo", "sequence_mean", 0.4, 0.4,
+        "group_zscore", "token", "gmpo", "sequence_mean", 0.4,
     ),
     "sapo": Row(
         "a smooth sigmoid gate in place of the clip",
@@ -82,3 +84,22 @@ ROWS: dict[str, Row] = {
         "constant", "token", "reinforce", "token_mean",
     ),
 }  # fmt: skip
+
+
+class Bounds(NamedTuple):
+    """Which of `epsilon`, `epsilon_high` and `delta` a surrogate reads; any other is an error."""
+
+    reads: frozenset[str]
+    epsilon: float | None = None
+    """Default where a recipe puts this surrogate into another algorithm's row."""
+    epsilon_high: float | None = None
+
+
+SURROGATE_BOUNDS: dict[str, Bounds] = {
+    "reinforce": Bounds(frozenset()),
+    "clip": Bounds(frozenset({"epsilon", "epsilon_high", "delta"}), 0.2),
+    "cispo": Bounds(frozenset({"epsilon_high"}), None, 5.0),
+    "gmpo": Bounds(frozenset({"epsilon", "epsilon_high"}), 0.4),
+    "sapo": Bounds(frozenset({"epsilon", "epsilon_high"}), 1.05, 1.0),
+}
+"""For sapo they are its temperatures: `epsilon` for negative, `epsilon_high` for positive advantages."""

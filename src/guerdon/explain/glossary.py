@@ -1,0 +1,132 @@
+"""One line per metric: what it is called on the page, its unit, and what it means.
+
+The names are those of metrics.jsonl and evals.jsonl (TRL's where TRL has the thing).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A metric in words. A unit of "%" means: the value is a share of 1 and is shown times 100."""
+
+    label: str
+    meaning: str
+    unit: str = ""
+    better: int = 0
+    """1: higher is better; -1: lower is better; 0: it depends."""
+
+
+EVALUATION = {
+    "greedy_accuracy": Term(
+        "Greedy accuracy", "Share of held-out problems whose most likely answer is right.", "%", 1
+    ),
+    "sampled_accuracy": Term(
+        "Sampled accuracy",
+        "Share of right answers when answers are drawn at random, as in training; mean over problems.",
+        "%",
+        1,
+    ),
+    "format_rate": Term(
+        "Format rate", "Share of sampled answers in the layout that the format reward demands.", "%", 1
+    ),
+    "mean_length": Term("Mean length", "Tokens of a sampled answer, on average.", "tokens"),
+}
+
+TRAINING = {
+    "reward": Term("Reward", "Weighted sum of all parts, averaged over the step's rollouts.", better=1),
+    "reward_std": Term(
+        "Reward spread", "Standard deviation of the reward; 0 within a group teaches nothing."
+    ),
+    "frac_reward_zero_std": Term(
+        "Groups without spread", "Share of groups whose rollouts all got the same reward.", "%", -1
+    ),
+    "loss": Term(
+        "Loss",
+        "What the optimiser descends. In GRPO its level means little: read it beside the effective samples.",
+    ),
+    "policy_loss": Term("Policy loss", "The surrogate without KL and entropy terms."),
+    "kl": Term("KL", "How far the policy has moved from its reference, per token.", "nats"),
+    "entropy": Term(
+        "Entropy", "How undecided the policy is about the next token; a fall to 0 ends exploration.", "nats"
+    ),
+    "completions/mean_length": Term("Completion length", "Tokens of a rollout, on average.", "tokens"),
+    "completions/clipped_ratio": Term(
+        "Cut off", "Share of rollouts that ran into the token limit and may lack an answer.", "%", -1
+    ),
+    "clip_ratio/region_mean": Term(
+        "Clipped tokens", "Share of tokens whose update the clip bound stopped.", "%"
+    ),
+    "grad_norm": Term("Gradient norm", "Length of the gradient before clipping; spikes are a warning."),
+    "learning_rate": Term("Learning rate", "Step size of the optimiser at each step."),
+    "num_tokens": Term("Tokens so far", "Prompt and completion tokens the stage has seen.", "tokens"),
+    "step_time": Term("Step time", "Wall-clock time of one whole step.", "s", -1),
+    "signal/effective_samples": Term(
+        "Effective samples", "Rollouts of the step whose advantage is not zero: these alone move the weights."
+    ),
+    "signal/groups_learning": Term(
+        "learning", "Groups whose rollouts earned different rewards: these teach."
+    ),
+    "signal/unverified_samples": Term("Unverified", "Rollouts whose reward could not be determined."),
+    "signal/failures": Term("Failures", "Rollouts and rewards of the step that broke.", better=-1),
+    "signal/nonfinite_updates": Term(
+        "Skipped updates", "Optimiser steps left out because a gradient was not finite.", better=-1
+    ),
+    "signal/groups_all_right": Term(
+        "all right", "Groups in which every rollout earned the same high reward."
+    ),
+    "signal/groups_all_wrong": Term("all wrong", "Groups in which every rollout earned the same low reward."),
+    "signal/groups_all_equal": Term("all equal", "Groups in which every rollout earned the same reward."),
+    "signal/groups_unverifiable": Term("unverifiable", "Groups in which no reward could be determined."),
+    "signal/groups_truncated": Term("truncated", "Groups that lost their signal to the token limit."),
+    "signal/groups_failed": Term("failed", "Groups whose rollouts or rewards broke."),
+    "signal/groups_refilled": Term("refilled", "Groups replaced by new problems for lack of a signal."),
+    "cost/tokens_per_s": Term("Sampling speed", "Completion tokens sampled per second.", "tokens/s", 1),
+    "cost/sampled_tokens": Term("Sampled tokens", "Completion tokens sampled in the step.", "tokens"),
+    "memory/peak_rss_gb": Term("Peak memory", "Most main memory the process has held so far.", "GB", -1),
+    "sampling/sampling_logp_difference/mean": Term(
+        "Sampler gap",
+        "Mean difference of sampler and learner log-probabilities; near 0 is healthy.",
+        "nats",
+        -1,
+    ),
+}
+
+_PATTERNS = (
+    (
+        re.compile(r"pass@(\d+)"),
+        "Pass@{0}",
+        "Share of problems with a right answer among {0} samples.",
+        "%",
+        1,
+    ),
+    (re.compile(r"rewards/(.+)/mean"), "{0}, mean", "Mean value of the reward part “{0}”.", "", 0),
+    (re.compile(r"rewards/(.+)/std"), "{0}, spread", "Standard deviation of the reward part “{0}”.", "", 0),
+    (
+        re.compile(r"rewards/(.+)/unverified"),
+        "{0}, unverified",
+        "Share of rollouts that the part “{0}” could not judge.",
+        "%",
+        -1,
+    ),
+    (re.compile(r"timing_s/(.+)"), "{0}", "Seconds spent in the station “{0}”.", "s", -1),
+)
+
+
+def term(name: str) -> Term:
+    """What a metric means; an unknown one is called by its own name.
+
+    >>> term("pass@8").label, term("rewards/math/mean").label, term("no/such").label
+    ('Pass@8', 'math, mean', 'no/such')
+    """
+    known = EVALUATION.get(name) or TRAINING.get(name)
+    if known:
+        return known
+    for pattern, label, meaning, unit, better in _PATTERNS:
+        found = pattern.fullmatch(name)
+        if found:
+            return Term(label.format(found[1]), meaning.format(found[1]), unit, better)
+    return Term(name, "")

@@ -5,8 +5,10 @@ Everything lands under `guerdon_home()`; a second run needs no network.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import html.parser
+import io
 import os
 import shutil
 import subprocess
@@ -18,6 +20,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 from guerdon.core.errors import ModelError
@@ -183,16 +186,23 @@ def _made(folder: Path) -> Path:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
+    source, name = str(gguf.parent), gguf.name
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # the conversion draws a bar of its own
+            tokenizer, model = _read_gguf(source, name)
+    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{gguf}: cannot be read as a GGUF causal language model: {first}") from None
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _read_gguf(source: str, name: str) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    source, name = str(gguf.parent), gguf.name
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=name)
-        model = AutoModelForCausalLM.from_pretrained(
-            source, gguf_file=name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(f"{gguf}: cannot be read as a GGUF causal language model: {error}") from None
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=name)
+    model = AutoModelForCausalLM.from_pretrained(
+        source, gguf_file=name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+    )
+    return tokenizer, model

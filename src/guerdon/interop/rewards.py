@@ -37,7 +37,7 @@ def as_trl_reward(config: VerifierConfig, *, target: str | None = "answer") -> T
     name = config.name or config.kind
     if hasattr(verifier, "score"):
         raise PluginError(f"verifier {name!r} judges whole groups; give its own function to TRL")
-    judge = cast(Verifier, verifier)
+    judge: Verifier = verifier
 
     def reward(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
         golds = _column(name, columns, target, len(completions))
@@ -60,7 +60,7 @@ def as_trl_reward(config: VerifierConfig, *, target: str | None = "answer") -> T
 
 
 def from_verl(compute_score: Callable[..., Any]) -> TrlReward:
-    """The function of verl, `compute_score(data_source, solution_str, ground_truth, extra_info)` as a TRL reward function.
+    """A function of verl, `(data_source, solution_str, ground_truth, extra_info)`, as a TRL reward function.
 
     It may return a number or a dict with `score`; a row without a column gets None for that argument. Gold
     answers are read from the columns `reward_model` (its `ground_truth`), `ground_truth` or `answer`.

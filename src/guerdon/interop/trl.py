@@ -45,6 +45,7 @@ def translate(theirs: dict[str, Any]) -> Draft:
         "" if length else "TRL's default",
     )
     draft.same(SAME)
+    _reference(draft)
     draft.missing(MISSING)
     draft.unused(UNUSED)
     draft.finish()
@@ -260,6 +261,25 @@ def _bounds(draft: Draft, loss: str) -> None:
             "epsilon_high",
             "" if high else "epsilon, as in TRL",
         )
+
+
+def _reference(draft: Draft) -> None:
+    """Without a KL term there is no reference policy to refresh, and no estimator to choose."""
+    algorithm = draft.recipe["algorithm"]
+    keys = {"sync_ref_model", "ref_model_sync_steps", "ref_model_mixup_alpha"}
+    note = "the reference is not refreshed"
+    if not algorithm.get("beta"):
+        keys |= {"kl"}
+        note = "beta is 0: no KL term and no reference policy"
+    elif algorithm.get("sync_ref_model"):
+        return
+    unused = {f"algorithm.{key}" for key in keys & algorithm.keys()}
+    for key in keys & algorithm.keys():
+        del algorithm[key]
+    draft.lines = [
+        line._replace(fate=Fate.UNUSED, ours="", note=note) if line.ours.partition(" ")[0] in unused else line
+        for line in draft.lines
+    ]
 
 
 def _lora(draft: Draft) -> None:

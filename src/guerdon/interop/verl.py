@@ -136,10 +136,11 @@ def _data(draft: Draft) -> None:
 
 
 def _advantage(draft: Draft) -> None:
-    draft.put("algorithm.name", "grpo", "algorithm.adv_estimator", "the row that the other choices change")
+    draft.put("algorithm.name", "grpo", "algorithm", "the row that the other choices change")
     name = str(draft.take("algorithm.adv_estimator", "gae"))
     scaled = draft.take("algorithm.norm_adv_by_std_in_grpo")
     chosen = ESTIMATORS.get(name)
+    known = chosen is not None
     if chosen is None:
         draft.line(Fate.MISSING, "algorithm.adv_estimator", "", f"{name}: no such estimator; grpo's is used")
         chosen = "group_zscore"
@@ -147,19 +148,20 @@ def _advantage(draft: Draft) -> None:
         centre = chosen == "group_zscore" and not truth(scaled)
         chosen = "group_center" if centre else chosen
         draft.line(Fate.MAPPED, "algorithm.norm_adv_by_std_in_grpo", f'algorithm.advantage = "{chosen}"')
-    draft.put("algorithm.advantage", chosen, "algorithm.adv_estimator")
+    draft.put("algorithm.advantage", chosen, "algorithm.adv_estimator" if known else "advantage")
 
 
 def _objective(draft: Draft) -> None:
     mode = str(draft.take(f"{ACTOR}.policy_loss.loss_mode", "vanilla"))
     choice = LOSSES.get(mode)
+    known = choice is not None
     if choice is None:
         draft.line(
             Fate.MISSING, f"{ACTOR}.policy_loss.loss_mode", "", f"{mode}: no such objective; vanilla is used"
         )
         choice, mode = LOSSES["vanilla"], "vanilla"
     for ours, value in choice.items():
-        draft.put(f"algorithm.{ours}", value, f"{ACTOR}.policy_loss.loss_mode")
+        draft.put(f"algorithm.{ours}", value, f"{ACTOR}.policy_loss.loss_mode" if known else "policy loss")
     ratio = number(draft.take(f"{ACTOR}.clip_ratio")) or 0.2
     low = number(draft.take(f"{ACTOR}.clip_ratio_low")) or ratio
     high = number(draft.take(f"{ACTOR}.clip_ratio_high")) or ratio

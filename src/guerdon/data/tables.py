@@ -35,10 +35,7 @@ def read_jsonl(config: JsonlConfig) -> tuple[Problem, ...]:
     Raises:
         DataError: no such file, empty, truncated, or a line that is no JSON object or no usable row.
     """
-    path = Path(config.path).expanduser()
-    if not path.is_file():
-        raise DataError(f"data: {path}: no such file")
-    return _problems(_jsonl_rows(path), config, str(path))
+    return _problems(table_rows(config), config, str(Path(config.path).expanduser()))
 
 
 def read_parquet(config: ParquetConfig) -> tuple[Problem, ...]:
@@ -47,11 +44,24 @@ def read_parquet(config: ParquetConfig) -> tuple[Problem, ...]:
     Raises:
         DataError: no such file, damaged, or a row that cannot be used.
     """
+    return _problems(table_rows(config), config, str(Path(config.path).expanduser()))
+
+
+def table_rows(config: JsonlConfig | ParquetConfig) -> Iterator[tuple[str, Row]]:
+    """Every row of a file as it stands there, with its place ("line 3").
+
+    Raises:
+        DataError: no such file, or damaged.
+    """
     path = Path(config.path).expanduser()
+    if isinstance(config, JsonlConfig):
+        if not path.is_file():
+            raise DataError(f"data: {path}: no such file")
+        return _jsonl_rows(path)
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
         raise DataError(f"data: {path}: no Parquet file there")
-    return _problems(_parquet_rows(files), config, str(path))
+    return _parquet_rows(files)
 
 
 def read_hub(config: HubConfig) -> tuple[Problem, ...]:

@@ -1,0 +1,64 @@
+"""A data row proves itself: its gold answer, and its worked solution if it has one, must score 1.
+
+A row that fails would teach the model that right is wrong: a target that the verifier cannot read, or a worked
+solution that ends in another answer than the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from guerdon.core.types import Problem, Rollout, StopReason, Turn
+from guerdon.rewards.config import MathVerifierConfig, VerifierConfig
+
+GOLD = {
+    "auto": "<answer>{}</answer>",
+    "answer_tag": "<answer>{}</answer>",
+    "boxed": "\\boxed{{{}}}",
+    "hash": "#### {}",
+    "last_number": "{}",
+}
+"""How the gold answer is written so that each `extract` policy looks there."""
+
+
+class Proof(NamedTuple):
+    """What one part said of one text that must be right."""
+
+    part: str
+    what: str
+    """"gold answer" or "worked solution"."""
+    value: float | None
+    note: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether it scored 1."""
+        return self.value == 1.0
+
+
+def prove(problem: Problem, rewards: Mapping[str, VerifierConfig]) -> list[Proof]:
+    """Proofs of one row, by every part that compares with the target; none where no part does.
+
+    >>> problem = Problem(id="p", messages=(), target="4", info={"solution": "2 + 2 = 5"})
+    >>> [(proof.what, proof.holds) for proof in prove(problem, {"math": MathVerifierConfig(name="math")})]
+    [('gold answer', True), ('worked solution', False)]
+    """
+    proofs = []
+    for name, config in rewards.items():
+        if not isinstance(config, MathVerifierConfig):
+            continue
+        verify = config.build()
+        texts = {"gold answer": GOLD[config.extract].format(problem.target or "")}
+        solution = problem.info.get("solution")
+        if isinstance(solution, str):
+            texts["worked solution"] = solution
+        for what, text in texts.items():
+            part = verify(problem, _rollout(problem, text))
+            proofs.append(Proof(name, what, part.value, part.evidence.note))
+    return proofs
+
+
+def _rollout(problem: Problem, text: str) -> Rollout:
+    turn = Turn(prompt_ids=(), completion_ids=(), behavior_logprobs=(), text=text)
+    return Rollout(problem_id=problem.id, index=0, turns=(turn,), stop=StopReason.EOS)

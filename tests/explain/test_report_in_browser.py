@@ -122,6 +122,10 @@ def test_charts_answer_to_pointer_and_keyboard(browser: Any, report: Path) -> No
     visit = Visit(browser, report, 1400, "light")
     chart, tooltip = visit.page.locator("#chart-1-0 svg"), visit.page.locator("#tooltip")
     assert tooltip.is_hidden()
+    chart.scroll_into_view_if_needed()
+    visit.page.evaluate(
+        "new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))"
+    )  # scrolling hides
     chart.hover()
     assert tooltip.is_visible()
     assert "math × 1" in tooltip.inner_text()

@@ -42,7 +42,8 @@
     const x = box.left + (numbers.x[index] / 380) * box.width;
     const left = x + 14 + tip.offsetWidth > innerWidth - 8 ? x - 14 - tip.offsetWidth : x + 14;
     tip.style.left = Math.max(8, left) + "px";
-    tip.style.top = Math.min(Math.max(8, box.top + 10), innerHeight - tip.offsetHeight - 8) + "px";
+    const below = box.bottom + 4; // beside the data, not over them
+    tip.style.top = (below + tip.offsetHeight < innerHeight - 8 ? below : Math.max(8, box.top - tip.offsetHeight - 4)) + "px";
     chart.dataset.index = index;
   };
   for (const [id, numbers] of Object.entries(data)) {
@@ -56,6 +57,7 @@
     });
     chart.addEventListener("pointerleave", () => hide(chart));
     chart.addEventListener("blur", () => hide(chart));
+    addEventListener("scroll", () => { if (chart.classList.contains("pointed")) hide(chart); }, { passive: true });
     chart.addEventListener("keydown", (event) => {
       const last = numbers.x.length - 1, at = Number(chart.dataset.index ?? last);
       const next = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];

@@ -184,7 +184,7 @@ def _interrupts(display: Display) -> Iterator[Callable[[], bool]]:
 async def _stages(run: _Run, config: RunConfig, options: RunOptions) -> RunResult:
     at = str(run.resumed.state["stage"]) if run.resumed else None
     names = config.stages[config.stages.index(at) :] if at else config.stages  # type: ignore[arg-type]
-    if at is None:
+    if at is None and config.eval.before:
         await _evaluate(run, config, "before", "start", 0)
     for name in names:
         stage = _stage(run, config, options, name)

@@ -30,6 +30,8 @@ class EvalConfig(Config):
     """Held-out problems; 0 turns evaluation off."""
     num_samples: int = Field(default=8, ge=1)
     """Sampled answers per problem, for sampled accuracy and pass@k (k = this number)."""
+    before: bool = True
+    """Also evaluate the untouched model, before the first stage."""
     greedy: bool = True
     """Also one greedy answer per problem."""
     temperature: float = Field(default=1.0, gt=0.0)

@@ -1,0 +1,177 @@
+"""Whole runs of the tiny recipe, through the real command: resume after kill -9, Ctrl-C, replay, refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "tiny_grpo.toml"
+# Steps of a run whose evaluation and saving take no time; every step is saved.
+QUICK = ("eval.num_problems=4", "eval.num_samples=2", "save_steps=1", "sft.max_steps=3", "train.max_steps=4")
+
+pytestmark = pytest.mark.slow
+
+
+def command(output: Path, *extra: str, recipe: Path | None = RECIPE) -> list[str]:
+    settings = [part for item in (*QUICK, f"output_dir={output}") for part in ("--set", item)]
+    return [sys.executable, "-m", "guerdon", "train", *([str(recipe)] if recipe else []), *settings, *extra]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def run(output: Path, *extra: str, recipe: Path | None = RECIPE) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(output, *extra, recipe=recipe), env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+def lines(folder: Path, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+def learned(folder: Path) -> list[tuple[str, int, dict[str, float]]]:
+    """Everything recorded but seconds, speeds and memory."""
+    timed = ("timing_s/", "cost/tokens_per_s", "memory/", "step_time")
+    return [
+        (line["stage"], line["step"], {k: v for k, v in line["metrics"].items() if not k.startswith(timed)})
+        for line in lines(folder)
+    ]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    newest = sorted((folder / "checkpoints").glob("checkpoint-grpo-*"))[-1]
+    return load_file(newest / "model" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("straight")
+    done = run(output)
+    assert done.returncode == 0, done.stderr
+    return output / "tiny_grpo"
+
+
+def assert_same_run(folder: Path, straight: Path) -> None:
+    assert learned(folder) == learned(straight)
+    ours, theirs = weights(folder), weights(straight)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    for line, expected in zip(lines(folder, "evals.jsonl"), lines(straight, "evals.jsonl"), strict=True):
+        assert {**line, "time": 0} == {**expected, "time": 0}
+
+
+def test_a_run_leaves_what_it_promises(straight: Path) -> None:
+    assert [line["label"] for line in lines(straight, "evals.jsonl")] == ["before", "after sft", "after grpo"]
+    assert [(stage, step) for stage, step, _ in learned(straight)] == [
+        *(("sft", step) for step in (1, 2, 3)),
+        *(("grpo", step) for step in (1, 2, 3, 4)),
+    ]
+    metrics = lines(straight)[-1]["metrics"]
+    for name in ("reward", "completions/mean_length", "signal/effective_samples", "step_time", "num_tokens"):
+        assert name in metrics
+    assert (straight / "report.html").stat().st_size > 10_000
+    assert len(list((straight / "completions").glob("*.parquet"))) == 4
+
+
+@pytest.mark.parametrize("moment", [("sft", 2), ("grpo", 1), ("grpo", 3)])
+def test_killed_at_any_moment_and_resumed_it_is_the_same_run(
+    moment: tuple[str, int], straight: Path, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(command(tmp_path), env=environment(), stderr=subprocess.DEVNULL)
+    folder = tmp_path / "tiny_grpo"
+    deadline = time.monotonic() + 120
+    while not _reached(folder, moment) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = run(tmp_path, "--resume", str(folder), recipe=None)
+    assert done.returncode == 0, done.stderr
+    assert_same_run(folder, straight)
+
+
+def _reached(folder: Path, moment: tuple[str, int]) -> bool:
+    """The moment's metrics are written, its checkpoint perhaps not yet."""
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return False
+    whole = [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return any((line["stage"], line["step"]) == moment for line in whole)
+
+
+def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(straight: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(command(tmp_path), env=environment(), stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "tiny_grpo"
+    while not _reached(folder, ("sft", 1)) and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert f"--resume {folder}" in errors
+    assert "Traceback" not in errors
+    done = run(tmp_path, "--resume", str(folder), recipe=None)
+    assert done.returncode == 0, done.stderr
+    assert_same_run(folder, straight)
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(straight: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(command(tmp_path), env=environment(), stderr=subprocess.DEVNULL)
+    folder = tmp_path / "tiny_grpo"
+    while not _reached(folder, ("grpo", 3)) and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    newest = sorted((folder / "checkpoints").glob("checkpoint-grpo-*"))[-1]
+    damaged = newest / "optimizer.safetensors"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(bytes(content))
+    done = run(tmp_path, "--resume", str(folder), recipe=None)
+    assert done.returncode == 0, done.stderr
+    assert newest.name in done.stderr
+    assert_same_run(folder, straight)
+
+
+def test_training_from_recorded_rollouts_needs_no_sampling(straight: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, "--replay-rollouts", str(straight))
+    assert done.returncode == 0, done.stderr
+    ours, theirs = weights(tmp_path / "tiny_grpo"), weights(straight)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert all("timing_s/rollout" not in metrics for _, _, metrics in learned(tmp_path / "tiny_grpo"))
+
+
+def test_a_second_run_never_touches_the_first(straight: Path) -> None:
+    before = (straight / "metrics.jsonl").read_bytes()
+    done = run(straight.parent, "--set", "stages=['sft']")
+    assert done.returncode == 0, done.stderr
+    assert (straight.parent / "tiny_grpo-2" / "metrics.jsonl").exists()
+    assert (straight / "metrics.jsonl").read_bytes() == before
+
+
+def test_dynamic_sampling_replaces_groups_and_shows_the_cost(tmp_path: Path) -> None:
+    done = run(tmp_path, "--set", "rollout.dynamic_sampling_rounds=2", "--set", "stages=['grpo']")
+    assert done.returncode == 0, done.stderr
+    refilled = [metrics["signal/groups_refilled"] for _, _, metrics in learned(tmp_path / "tiny_grpo")]
+    assert all(0 < count <= 8 for count in refilled)  # an untrained model: every group is all wrong, twice over
+    tokens = [metrics["cost/sampled_tokens"] for _, _, metrics in learned(tmp_path / "tiny_grpo")]
+    assert all(count > 16 for count in tokens)
+
+
+def test_all_samples_failing_stops_the_run_in_one_line(tmp_path: Path) -> None:
+    done = run(tmp_path, "--set", "data.system_prompt='" + "long " * 300 + "'", "--set", "stages=['grpo']")
+    assert done.returncode == 2
+    assert "exceed the context of 1024" in done.stderr
+    assert "Traceback" not in done.stderr

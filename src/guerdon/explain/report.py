@@ -59,7 +59,8 @@ def report_html(run_folder: Path) -> str:
     notices = list(run.notices)
     charts: dict[str, Json] = {}
     examples = comparisons(compare(run, notices), run.accuracy_part)
-    rollouts = training_rollouts(training_steps(run, notices), run.accuracy_part)
+    steps = training_steps(run, notices)
+    rollouts = training_rollouts(steps, run.accuracy_part)
     name = str(run.setting("name") or run_folder.name)
     said = verdict(run)
     body = [
@@ -70,7 +71,7 @@ def report_html(run_folder: Path) -> str:
         section("results", "Held-out results", results(run.evals)),
         *(_stage_section(run, index, charts) for index in range(len(run.stages))),
         section("examples", "The same problem, before and after", examples),
-        section("rollouts", "Training rollouts", _filter() + rollouts),
+        section("rollouts", "Training rollouts", (_filter() if steps else "") + rollouts),
         section("recipe", "Recipe", _recipe(run)),
         "</main>",
         '<div id="tooltip" role="status" aria-live="polite" hidden></div>',

@@ -42,6 +42,15 @@ def test_a_share_is_ticked_in_percent() -> None:
     ]
 
 
+def test_nothing_at_all_lies_on_the_bottom_line() -> None:
+    assert text_of(lines([Series("a", curve(0.0, 0.0))], Axes("a")).svg)[:2] == ["0", "0.25"]
+
+
+def test_ticks_of_a_narrow_range_can_be_told_apart() -> None:
+    shown = text_of(lines([Series("a", curve(4.5712, 4.5748))], Axes("a")).svg)[:5]
+    assert shown == ["4.571", "4.572", "4.573", "4.574", "4.575"]
+
+
 def test_the_highest_value_is_drawn_at_the_top() -> None:
     drawing = lines([Series("a", curve(0.0, 1.0))], Axes("a"))
     path = ElementTree.fromstring(drawing.svg).find("path[@class='line c1']")

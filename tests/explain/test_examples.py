@@ -57,6 +57,12 @@ def test_an_empty_answer_is_visible() -> None:
     assert "(empty)" in page_of(replace(ANSWER, text="", parts=()))
 
 
+def test_a_blank_answer_says_how_blank() -> None:
+    shown = page_of(replace(ANSWER, text=" \n" * 12, parts=(), advantage=-1e-9))
+    assert "(24 characters, all blank)" in shown
+    assert 'tokens">0.00</span>' in shown
+
+
 def test_failures_are_shown_escaped() -> None:
     shown = page_of(ANSWER, failures=("score: <b>: boom",))
     assert '<p class="failure">score: &lt;b&gt;: boom</p>' in shown

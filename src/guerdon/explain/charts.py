@@ -166,6 +166,7 @@ def _frame(first: float, last: float, low: float, high: float, axes: Axes) -> _F
     if low > 0 and (axes.zero == "always" or near_zero):
         low = 0.0
     high = max(high, 0.0) if axes.zero == "always" else high
+    high = 1.0 if low == high == 0 else high  # a line along the bottom, not through the middle
     ticks = nice_ticks(low, high)
     return _Frame(first=first, last=last, low=ticks[0], high=ticks[-1], ticks=ticks)
 
@@ -223,11 +224,12 @@ def _drawing(body: Sequence[str], frame: _Frame, axes: Axes, data: dict[str, Jso
 def _grid(frame: _Frame, axes: Axes) -> list[str]:
     parts = []
     factor = 100 if axes.unit == "%" else 1
-    for tick in frame.ticks:
+    labels = _tick_labels([tick * factor for tick in frame.ticks])
+    for tick, label in zip(frame.ticks, labels, strict=True):
         y = frame.y(tick)
         kind = "axis" if tick == 0 or tick == frame.ticks[0] else "grid"
         parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(_LEFT - 6, y + 3.6, "end", _tick(tick * factor)))
+        parts.append(_text(_LEFT - 6, y + 3.6, "end", label))
     steps = [tick for tick in nice_ticks(frame.first, frame.last, 6) if frame.first <= tick <= frame.last]
     shown = [tick for tick in steps if tick == int(tick)] or [float(round(frame.last))]
     for tick in shown:
@@ -242,11 +244,21 @@ def _text(x: float, y: float, anchor: str, text: str) -> str:
     return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
 
 
-def _tick(value: float) -> str:
+def _tick_labels(values: Sequence[float]) -> list[str]:
+    """With as few digits as tell them apart."""
+    labels: list[str] = []
+    for digits in (3, 4, 5, 6):
+        labels = [_tick(value, digits) for value in values]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
+def _tick(value: float, digits: int) -> str:
     size = abs(value)
     if size >= 1e6:
-        return f"{number(value / 1e6)}M"
-    return f"{number(value / 1e3)}k" if size >= 1e4 else number(value)
+        return f"{number(value / 1e6, digits)}M"
+    return f"{number(value / 1e3, digits)}k" if size >= 1e4 else number(value, digits)
 
 
 def _data(

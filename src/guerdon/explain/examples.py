@@ -110,7 +110,7 @@ def _rollout(answer: Answer, part: str) -> str:
     strength, side = _advantage_colour(answer.advantage)
     right = {True: "right", False: "wrong", None: "unverified"}[answer.is_right(part)]
     first_words = " ".join(answer.text[:160].split())[:90]
-    advantage = "–" if answer.advantage is None else f"{answer.advantage:+.2f}".replace("-", "−")
+    advantage = "–" if answer.advantage is None else _signed(answer.advantage)
     return (
         f'<details class="rollout {side}" style="--strength:{strength:.0f}%" data-verdict="{right}" '
         f'data-stop="{attribute(answer.stop[:40])}"><summary>'
@@ -135,7 +135,10 @@ def _facts(answer: Answer) -> str:
 
 def _answer_body(answer: Answer) -> str:
     marks = [Mark(*item.span, f"{item.name}: {item.note}") for item in answer.parts if item.span]
-    text = marked(answer.text, marks) or '<span class="gap">(empty)</span>'
+    text = marked(answer.text, marks)
+    if not answer.text.strip():
+        what = f"{len(answer.text):,} characters, all blank" if answer.text else "empty"
+        text = f'<span class="gap">({what})</span>'
     rows = "".join(_part_row(item) for item in answer.parts)
     reward = f'<tr class="sum"><th scope="row">reward</th><td>{number(answer.reward)}</td><td></td></tr>'
     return (
@@ -153,6 +156,11 @@ def _part_row(item: PartView) -> str:
     return (
         f'<tr><th scope="row">{visible(item.name[:80])}</th><td>{value}</td><td dir="auto">{note}</td></tr>'
     )
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}".replace("-", "−")
+    return text[1:] if text[1:] == "0.00" else text
 
 
 def _advantage_colour(advantage: float | None) -> tuple[float, str]:

@@ -13,6 +13,8 @@ from guerdon.explain.words import amount, duration, label_name, plain
 
 MAX_LAYERS = 8
 """Colours there are; further layers of a stack are left out of it (they stand in the numbers table)."""
+NOTHING = 5e-4
+"""Share of the time below which a station is not drawn: it would read 0.0 %."""
 STATIONS = ("rollout", "score", "pack", "logprobs", "forward", "backward", "update", "record")
 _REASONS = ("learning", "all_right", "all_wrong", "all_equal", "unverifiable", "truncated", "failed")
 _COLOURS = {"learning": "c1", "all_right": "c3", "all_wrong": "c6", "all_equal": "c7", "truncated": "c5"}
@@ -191,7 +193,8 @@ def _timing(stage: Stage) -> Panel | None:
         if name.startswith("timing_s/")
     }
     order = [*(name for name in STATIONS if name in found), *sorted(set(found) - set(STATIONS))]
-    shown = [name for name in order if found[name].high > 0][:MAX_LAYERS]
+    total = sum(curve.mean for curve in found.values())
+    shown = [name for name in order if found[name].mean > NOTHING * total][:MAX_LAYERS]
     if not shown:
         return None
     layers = [Series(name, found[name], _station_colour(name)) for name in shown]

@@ -109,6 +109,15 @@ def test_all_problems_at_once_each_with_file_or_override_and_key(recipe: Path) -
     )
 
 
+def test_a_choice_that_contradicts_another_is_told_with_its_override(recipe: Path) -> None:
+    overrides = ["algorithm.name=cispo", "algorithm.epsilon=0.2", "eval.accuracy=nothing"]
+    assert problems(recipe, *overrides) == [
+        "--set algorithm.epsilon=0.2: algorithm.epsilon: 'cispo' with surrogate 'cispo' does not read it; "
+        "remove it",
+        "--set eval.accuracy=nothing: eval.accuracy: 'nothing' names no part of rewards (math)",
+    ]
+
+
 def test_a_flat_key_as_in_trl_is_told_its_table(recipe: Path) -> None:
     assert problems(recipe, "epsilon=0.3") == [
         "--set epsilon=0.3: epsilon: unknown key (did you mean algorithm.epsilon?)"

@@ -49,6 +49,16 @@ class Issue(NamedTuple):
     path: tuple[str, ...]
     message: str
 
+    @classmethod
+    def parse(cls, line: str) -> Issue:
+        """The inverse of `line` for `path: message`.
+
+        >>> Issue.parse("algorithm.name: unknown algorithm 'x'").path
+        ('algorithm', 'name')
+        """
+        path, _, message = line.partition(": ")
+        return cls(tuple(path.split(".")), message)
+
     def line(self, where: str = "") -> str:
         """`where: path: message`, without the parts that are empty.
 

@@ -1,7 +1,7 @@
 """A data row proves itself: its gold answer, and its worked solution if it has one, must score 1.
 
-A row that fails would teach the model that right is wrong: a target that the verifier cannot read, or a worked
-solution that ends in another answer than the target.
+A row that fails would teach the model that right is wrong: a target that the verifier cannot read, or a
+worked solution that ends in another answer than the target.
 """
 
 from __future__ import annotations

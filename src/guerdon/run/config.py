@@ -12,13 +12,15 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from guerdon.core.config import Config
+from guerdon.core.config import Config, EntryError, Issue
+from guerdon.core.errors import ConfigError
 from guerdon.data.config import DataConfig
 from guerdon.models.config import ModelConfig
 from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rollout.config import RolloutConfig
 from guerdon.run.sinks import SINKS
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
+from guerdon.train.table import resolve_row
 
 Stage = Literal["sft", "grpo"]
 
@@ -88,12 +90,19 @@ class RunConfig(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        problems: list[str] = []
+        try:
+            resolve_row(self.algorithm)
+        except ConfigError as error:
+            problems += error.problems
         if "grpo" in self.stages and not any(part.weight for part in self.rewards.values()):
-            raise ValueError("rewards: at least one part needs a weight other than 0")
+            problems.append("rewards: at least one part needs a weight other than 0")
         if self.eval.num_problems and self.eval.accuracy not in self.rewards:
-            raise ValueError(
-                f"eval.accuracy={self.eval.accuracy!r} names no part of rewards ({', '.join(self.rewards)})"
+            problems.append(
+                f"eval.accuracy: {self.eval.accuracy!r} names no part of rewards ({', '.join(self.rewards)})"
             )
+        if problems:
+            raise EntryError([Issue.parse(problem) for problem in problems])
         return self
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from guerdon.core.errors import ConfigError, did_you_mean
 from guerdon.functional import advantages, aggregate, kl, ratios, surrogates
 from guerdon.functional.aggregate import Totals
 from guerdon.functional.surrogates import Surrogate
 from guerdon.train.config import AlgorithmConfig
-from guerdon.train.table import ROWS, SURROGATE_BOUNDS, Row
+from guerdon.train.table import resolve_row
 
 Advantage = Callable[[Tensor, Tensor, Tensor], Tensor]
 Ratio = Callable[[Tensor, Tensor], Tensor]
@@ -74,11 +73,7 @@ def resolve(config: AlgorithmConfig) -> Objective:
     Raises:
         ConfigError: unknown name, or a key that this surrogate or loss would never read; all of them at once.
     """
-    if config.name not in ROWS:
-        hint = did_you_mean(config.name, ROWS)
-        raise ConfigError(f"algorithm.name: unknown algorithm {config.name!r}{hint}")
-    row = _changed(ROWS[config.name], config)
-    _refuse_unused(config, row)
+    row = resolve_row(config)
     low = row.epsilon or 0.0
     high = low if row.epsilon_high is None else row.epsilon_high
     surrogate, ratio_bounds = _surrogate(row.surrogate, low, high, config.delta)
@@ -95,52 +90,6 @@ def resolve(config: AlgorithmConfig) -> Objective:
         importance_sampling_cap=config.importance_sampling_cap,
         ratio_bounds=ratio_bounds,
     )
-
-
-def _changed(row: Row, config: AlgorithmConfig) -> Row:
-    if config.surrogate not in (None, row.surrogate):
-        # A clip bound of 0.2 would be absurd as the cap of cispo: another surrogate brings its own bounds.
-        bounds = SURROGATE_BOUNDS[config.surrogate or row.surrogate]
-        row = row._replace(epsilon=bounds.epsilon, epsilon_high=bounds.epsilon_high)
-    given = {name: getattr(config, name, None) for name in Row._fields}
-    return row._replace(**{name: value for name, value in given.items() if value is not None})
-
-
-def _refuse_unused(config: AlgorithmConfig, row: Row) -> None:
-    problems = [
-        f"algorithm.{name}: the surrogate {row.surrogate!r} of {config.name!r} does not read it; remove the key"
-        for name in ("epsilon", "epsilon_high", "delta")
-        if getattr(config, name) is not None and name not in SURROGATE_BOUNDS[row.surrogate].reads
-    ]
-    if config.ratio is not None and row.surrogate == "reinforce":
-        problems.append("algorithm.ratio: the surrogate 'reinforce' reads no ratio; remove the key")
-    if row.ratio == "sequence" and row.surrogate == "gmpo":
-        problems.append("algorithm.ratio: gmpo averages token ratios itself; remove the key")
-    if config.kl is not None and row.beta == 0.0:
-        problems.append("algorithm.kl: beta is 0, so there is no KL; set algorithm.beta or drop the key")
-    if config.sync_ref_model and row.beta == 0.0:
-        problems.append(
-            "algorithm.sync_ref_model: beta is 0, so there is no reference policy; "
-            "set algorithm.beta or remove the key"
-        )
-    if not config.sync_ref_model:
-        problems += [
-            f"algorithm.{name}: sync_ref_model is false; set algorithm.sync_ref_model or remove the key"
-            for name in ("ref_model_sync_steps", "ref_model_mixup_alpha")
-            if _is_changed(config, name)
-        ]
-    if row.importance_sampling_correction == "none" and _is_changed(config, "importance_sampling_cap"):
-        problems.append(
-            "algorithm.importance_sampling_cap: there is no correction; "
-            "set algorithm.importance_sampling_correction or remove the key"
-        )
-    if problems:
-        raise ConfigError(problems)
-
-
-def _is_changed(config: AlgorithmConfig, name: str) -> bool:
-    """Not "was given": a recipe read back from config.json gives every key."""
-    return bool(getattr(config, name) != AlgorithmConfig.model_fields[name].default)
 
 
 def _surrogate(

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from guerdon.core.errors import ConfigError, did_you_mean
+from guerdon.train.config import AlgorithmConfig
+
 
 class Row(NamedTuple):
     """One algorithm as a choice per axis; the words are those of `AlgorithmConfig`."""
@@ -103,3 +106,63 @@ SURROGATE_BOUNDS: dict[str, Bounds] = {
     "sapo": Bounds(frozenset({"epsilon", "epsilon_high"}), 1.05, 1.0),
 }
 """For sapo they are its temperatures: `epsilon` for negative, `epsilon_high` for positive advantages."""
+
+
+def resolve_row(config: AlgorithmConfig) -> Row:
+    """The row that a recipe names, with the recipe's changes.
+
+    Raises:
+        ConfigError: unknown name, or a key that this surrogate or loss would never read; all of them at once.
+    """
+    if config.name not in ROWS:
+        hint = did_you_mean(config.name, ROWS)
+        raise ConfigError(f"algorithm.name: unknown algorithm {config.name!r}{hint}")
+    row = _changed(ROWS[config.name], config)
+    _refuse_unused(config, row)
+    return row
+
+
+def _changed(row: Row, config: AlgorithmConfig) -> Row:
+    if config.surrogate not in (None, row.surrogate):
+        # A clip bound of 0.2 would be absurd as the cap of cispo: another surrogate brings its own bounds.
+        bounds = SURROGATE_BOUNDS[config.surrogate or row.surrogate]
+        row = row._replace(epsilon=bounds.epsilon, epsilon_high=bounds.epsilon_high)
+    given = {name: getattr(config, name, None) for name in Row._fields}
+    return row._replace(**{name: value for name, value in given.items() if value is not None})
+
+
+def _refuse_unused(config: AlgorithmConfig, row: Row) -> None:
+    problems = [
+        f"algorithm.{name}: {config.name!r} with surrogate {row.surrogate!r} does not read it; remove it"
+        for name in ("epsilon", "epsilon_high", "delta")
+        if getattr(config, name) is not None and name not in SURROGATE_BOUNDS[row.surrogate].reads
+    ]
+    if config.ratio is not None and row.surrogate == "reinforce":
+        problems.append("algorithm.ratio: the surrogate 'reinforce' reads no ratio; remove the key")
+    if row.ratio == "sequence" and row.surrogate == "gmpo":
+        problems.append("algorithm.ratio: gmpo averages token ratios itself; remove the key")
+    if config.kl is not None and row.beta == 0.0:
+        problems.append("algorithm.kl: beta is 0, so there is no KL; set algorithm.beta or drop the key")
+    if config.sync_ref_model and row.beta == 0.0:
+        problems.append(
+            "algorithm.sync_ref_model: beta is 0, so there is no reference policy; "
+            "set algorithm.beta or remove the key"
+        )
+    if not config.sync_ref_model:
+        problems += [
+            f"algorithm.{name}: sync_ref_model is false; set algorithm.sync_ref_model or remove the key"
+            for name in ("ref_model_sync_steps", "ref_model_mixup_alpha")
+            if _is_changed(config, name)
+        ]
+    if row.importance_sampling_correction == "none" and _is_changed(config, "importance_sampling_cap"):
+        problems.append(
+            "algorithm.importance_sampling_cap: there is no correction; "
+            "set algorithm.importance_sampling_correction or remove the key"
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def _is_changed(config: AlgorithmConfig, name: str) -> bool:
+    """Not "was given": a recipe read back from config.json gives every key."""
+    return bool(getattr(config, name) != AlgorithmConfig.model_fields[name].default)

@@ -1,0 +1,200 @@
+"""`guerdon check`: every mistake of a recipe and its data, found before training. Torch is never imported.
+
+recipe --load--> all config errors at once
+rows   --read--> how the columns are understood --prove--> each gold answer must score 1
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from guerdon.cli.command import Command, add_overrides
+from guerdon.core.errors import ConfigError, DataError, UserError
+
+if TYPE_CHECKING:
+    from guerdon.core.types import Problem
+    from guerdon.data.config import DatasetConfig, JsonlConfig, ParquetConfig
+    from guerdon.rewards.config import VerifierConfig
+    from guerdon.run.config import RunConfig
+
+DATA_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+MAX_SHOWN = 10
+"""Failures written out; the others are counted."""
+
+
+class RowFailure(NamedTuple):
+    """One row that cannot be used, or does not prove itself."""
+
+    row: str
+    """Its id and, where it stands in a file, its place."""
+    problem: str
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        metavar="RECIPE|DATA",
+        help="a recipe (file or shipped name), or a .jsonl, .jsonl.gz or .parquet file",
+    )
+    add_overrides(parser)
+    parser.add_argument(
+        "--no-data", action="store_true", help="check the recipe only, for data that is elsewhere"
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    from guerdon.cli.table import write_line
+
+    if args.what.endswith(DATA_SUFFIXES):
+        if args.overrides or args.no_data:
+            raise UserError("guerdon check: --set and --no-data belong to a recipe, not to a data file")
+        failed = _check_file(args.what)
+    else:
+        failed = _check_recipe(args.what, args.overrides, recipe_only=args.no_data)
+    write_line(f"{failed} problem{'s' if failed != 1 else ''}" if failed else "all good")
+    return 2 if failed else 0
+
+
+def _check_file(path: str) -> int:
+    from guerdon.data.config import JsonlConfig, ParquetConfig
+    from guerdon.rewards.config import MathVerifierConfig
+
+    config = ParquetConfig(path=path) if path.endswith(".parquet") else JsonlConfig(path=path)
+    return _check_table("data", config, {"math": MathVerifierConfig(name="math")})
+
+
+def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> int:
+    from guerdon.cli.table import write_line
+    from guerdon.run.recipe import find_recipe, load_recipe
+
+    config = load_recipe(what, overrides)
+    write_line(f"recipe  {find_recipe(what)}: every key is right")
+    _check_plugins(config)
+    if recipe_only:
+        return 0
+    failed = 0
+    for side, dataset in (("data.train", config.data.train), ("data.eval", config.data.eval)):
+        if dataset is not None:
+            failed += _check_dataset(side, dataset, config)
+    if not failed:
+        _write_split(config)
+    return failed
+
+
+def _check_plugins(config: RunConfig) -> None:
+    """Import the reward functions and look for the sinks that a recipe names.
+
+    Raises:
+        ConfigError: all that cannot be had, at once.
+    """
+    from guerdon.run.sinks import describe_sinks
+
+    problems = []
+    for name, part in config.rewards.items():
+        built = part.build()
+        try:
+            if hasattr(built, "check"):
+                built.check()
+        except UserError as error:
+            problems.append(f"rewards.{name}: {error}")
+        finally:
+            if hasattr(built, "close"):
+                built.close()
+    sinks = {sink.name: sink for sink in describe_sinks()}
+    problems += [
+        f"report_to: {name} is not installed; run: pip install 'guerdon[{sinks[name].extra}]'"
+        for name in config.report_to
+        if name in sinks and not sinks[name].installed
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _check_dataset(side: str, dataset: DatasetConfig, config: RunConfig) -> int:
+    from guerdon.data.config import JsonlConfig, ParquetConfig
+
+    if isinstance(dataset, JsonlConfig | ParquetConfig):
+        return _check_table(side, dataset, config.rewards)
+    problems = dataset.build(config.seed)
+    failures = [failure for problem in problems for failure in _unproven(problem, "", config.rewards)]
+    _write_side(side, dataset.kind, len(problems), failures)
+    return len(failures)
+
+
+def _check_table(
+    side: str, config: JsonlConfig | ParquetConfig, rewards: Mapping[str, VerifierConfig]
+) -> int:
+    """Read a file row by row, so that a bad row does not hide the next one."""
+    from guerdon.cli.table import write_table
+    from guerdon.data.tables import describe_columns, table_rows, to_problem
+
+    failures: list[RowFailure] = []
+    count = 0
+    try:
+        for place, row in table_rows(config):
+            if config.limit is not None and count >= config.limit:
+                break
+            if count == 0:
+                write_table([side, config.path], describe_columns(row, config))
+            count += 1
+            try:
+                failures += _unproven(to_problem(row, config, place), place, rewards)
+            except DataError as error:
+                failures.append(RowFailure(place, str(error).removeprefix(f"data: {place}: ")))
+    except DataError as error:  # the rest of the file cannot be read
+        if not count:
+            raise
+        failures.append(RowFailure(f"after row {count}", str(error).removeprefix("data: ")))
+    if not count and not failures:
+        failures.append(RowFailure("-", f"{config.path}: no rows; expected at least one with a prompt"))
+    _write_side(side, config.kind, count, failures)
+    return len(failures)
+
+
+def _unproven(problem: Problem, place: str, rewards: Mapping[str, VerifierConfig]) -> list[RowFailure]:
+    from guerdon.rewards.prove import prove
+
+    name = f"{problem.id} ({place})" if place else problem.id
+    return [
+        RowFailure(name, f"{proof.what} does not score 1 by {proof.part}: {proof.note}")
+        for proof in prove(problem, rewards)
+        if not proof.holds
+    ]
+
+
+def _write_side(side: str, kind: str, count: int, failures: Sequence[RowFailure]) -> None:
+    from guerdon.cli.table import write_line, write_table
+
+    rows = len({failure.row for failure in failures})
+    state = f"{rows} of them fail" if failures else "every gold answer scores 1"
+    write_line(f"{side}  {kind}, {count} rows: {state}")
+    if failures:
+        write_table(["row", "problem"], failures[:MAX_SHOWN])
+    if len(failures) > MAX_SHOWN:
+        write_line(f"... and {len(failures) - MAX_SHOWN} more")
+
+
+def _write_split(config: RunConfig) -> None:
+    from guerdon.cli.table import write_line
+    from guerdon.data.split import load_problems
+
+    split = load_problems(config.data, config.seed)
+    write_line(
+        f"split  {len(split.train)} to train on, {len(split.eval)} held out "
+        f"({split.num_duplicates} duplicates and {split.num_overlap} overlapping left out)"
+    )
+
+
+COMMAND = Command(
+    summary="find every mistake of a recipe or a data file before training",
+    details="Every row proves itself: its gold answer, and its worked solution if it has one, must score 1.",
+    examples=(
+        ("guerdon check mine.toml", "the recipe, its plug-ins and every row of its data"),
+        ("guerdon check rows.jsonl", "a data file: how its columns are read, which rows fail"),
+        ("guerdon check gsm8k_gpu --no-data", "a recipe whose data is on the hub"),
+    ),
+    configure=_configure,
+    run=_run,
+)

@@ -35,7 +35,7 @@ def _run(args: argparse.Namespace) -> int:
     need_training("guerdon eval")
     from guerdon.cli.table import write_line
     from guerdon.explain.terminal import results_table
-    from guerdon.run.build import evaluate_recipe
+    from guerdon.run.measure import evaluate_recipe
 
     write_line(results_table([evaluate_recipe(config, model=model)]))
     return 0

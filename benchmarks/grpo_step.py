@@ -100,11 +100,21 @@ STATIONS = ("generate", "reward", "logprobs", "forward_backward", "optimizer", "
 
 def markdown(results: list[dict[str, Any]], machine: dict[str, Any], line: str) -> str:
     out = ["# One GRPO step: Guerdon and TRL", "", f"`{line}`", ""]
-    out += [f"{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}; medians of {machine['steps']} steps,"]
-    out += ["the two systems in turn in one run, 8 problems x 8 answers, at most 64 new tokens, SmolLM2-135M bf16.", ""]
+    out += [
+        f"{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}; medians of {machine['steps']} steps,"
+    ]
+    out += [
+        "the two systems in turn in one run, 8 problems x 8 answers, at most 64 new tokens, SmolLM2-135M bf16.",
+        "",
+    ]
     for result in results:
         ours, theirs = result["medians"]["guerdon"], result["medians"]["trl"]
-        out += [f"## {result['mode']} length", "", "| | Guerdon | TRL | TRL / Guerdon |", "|---|---:|---:|---:|"]
+        out += [
+            f"## {result['mode']} length",
+            "",
+            "| | Guerdon | TRL | TRL / Guerdon |",
+            "|---|---:|---:|---:|",
+        ]
         for key in STATIONS:
             a, b = ours.get(key), theirs.get(key)
             if a is None and b is None:
@@ -112,10 +122,15 @@ def markdown(results: list[dict[str, Any]], machine: dict[str, Any], line: str) 
             ratio = f"{b / a:.2f}" if a and b else ""
             name = "**seconds per step**" if key == "seconds" else key.replace("_", " + ") + ", s"
             out.append(f"| {name} | {_number(a)} | {_number(b)} | {ratio} |")
-        for key, name in (("tokens", "completion tokens"), ("tokens_per_s", "completion tokens per second of step")):
+        for key, name in (
+            ("tokens", "completion tokens"),
+            ("tokens_per_s", "completion tokens per second of step"),
+        ):
             out.append(f"| {name} | {ours[key]:.0f} | {theirs[key]:.0f} | {theirs[key] / ours[key]:.2f} |")
         memory = ours["peak_gb"] / theirs["peak_gb"]
-        out.append(f"| peak memory, GB | {ours['peak_gb']:.2f} | {theirs['peak_gb']:.2f} | {1 / memory:.2f} |")
+        out.append(
+            f"| peak memory, GB | {ours['peak_gb']:.2f} | {theirs['peak_gb']:.2f} | {1 / memory:.2f} |"
+        )
         out += ["", f"Time ratio {theirs['seconds'] / ours['seconds']:.2f}, memory ratio {memory:.2f}.", ""]
     return "\n".join(out)
 
@@ -125,7 +140,9 @@ def _number(value: float | None) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--mode", choices=["forced", "natural", "both"], default="both")
     parser.add_argument("--trl-python", default=os.environ.get("TRL_PYTHON"))
@@ -151,7 +168,9 @@ def main() -> None:
     results = [measure(mode, args.steps, python, settings) for mode in modes]
     RESULTS.mkdir(exist_ok=True)
     line = f"python benchmarks/grpo_step.py --steps {args.steps} --mode {args.mode}"
-    (RESULTS / "grpo_step.json").write_text(json.dumps({"machine": machine, "command": line, "results": results}, indent=1))
+    (RESULTS / "grpo_step.json").write_text(
+        json.dumps({"machine": machine, "command": line, "results": results}, indent=1)
+    )
     text = markdown(results, machine, line)
     (RESULTS / "grpo_step.md").write_text(text)
     print(text)
@@ -166,7 +185,11 @@ def _model_folder() -> Path:
 
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.partition(":")[2].strip()
+        for line in info.read_text().splitlines()
+        if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor()
 
 

@@ -37,22 +37,34 @@ def main() -> None:
     # the coin gives every group a signal, as a reward in mid-training does: all rows are trained, as in TRL
     rubric = Rubric.from_config(parse_rewards({"random": {}}))
     objective = resolve(AlgorithmConfig(name="grpo"))
-    optim = OptimConfig(learning_rate=settings["learning_rate"], lr_scheduler_type="constant", max_tokens_per_microbatch=1024)
+    optim = OptimConfig(
+        learning_rate=settings["learning_rate"], lr_scheduler_type="constant", max_tokens_per_microbatch=1024
+    )
     learner = PolicyLearner(policy, objective, optim)
     sampling = SamplingConfig(max_completion_length=settings["max_completion_length"])
-    print(json.dumps({"guerdon": __version__, "torch": torch.__version__, "transformers": transformers.__version__}), flush=True)
+    print(
+        json.dumps(
+            {"guerdon": __version__, "torch": torch.__version__, "transformers": transformers.__version__}
+        ),
+        flush=True,
+    )
     for number, _ in enumerate(sys.stdin):
         chosen = settings["problems"][number * settings["num_problems"] :][: settings["num_problems"]]
         problems = [
             Problem(
                 id=f"{number}/{index}",
-                messages=(Message(role="system", content=settings["system"]), Message(role="user", content=text)),
+                messages=(
+                    Message(role="system", content=settings["system"]),
+                    Message(role="user", content=text),
+                ),
                 target=target,
             )
             for index, (text, target) in enumerate(chosen)
         ]
         start = time.perf_counter()
-        groups = rollouter.rollout(problems, sampling, num_generations=settings["num_generations"], seed=number)
+        groups = rollouter.rollout(
+            problems, sampling, num_generations=settings["num_generations"], seed=number
+        )
         sampled = time.perf_counter()
         scored = asyncio.run(rubric.score(groups))
         rewarded = time.perf_counter()

@@ -81,7 +81,11 @@ def main() -> None:
         for text, _ in settings["problems"]
     ]
     count = settings["num_problems"] * settings["num_generations"]
-    forced = {"generation_kwargs": {"min_new_tokens": settings["max_completion_length"]}} if settings["mode"] == "forced" else {}
+    forced = (
+        {"generation_kwargs": {"min_new_tokens": settings["max_completion_length"]}}
+        if settings["mode"] == "forced"
+        else {}
+    )
     config = GRPOConfig(
         output_dir=tempfile.mkdtemp(),
         per_device_train_batch_size=count,
@@ -117,7 +121,12 @@ def main() -> None:
     timed(trainer, "training_step", "training_step")
     trainer.create_optimizer()
     timed(trainer.optimizer, "step", "optimizer")
-    print(json.dumps({"trl": trl.__version__, "torch": torch.__version__, "transformers": transformers.__version__}), flush=True)
+    print(
+        json.dumps(
+            {"trl": trl.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
+        ),
+        flush=True,
+    )
     trainer.train()
 
 

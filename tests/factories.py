@@ -60,7 +60,9 @@ def credited_group(scored: ScoredGroup, advantages: Sequence[float]) -> Credited
     )
 
 
-def answered(texts: Sequence[str], *, target: str | None = None, stop: StopReason = StopReason.EOS) -> RolloutGroup:
+def answered(
+    texts: Sequence[str], *, target: str | None = None, stop: StopReason = StopReason.EOS
+) -> RolloutGroup:
     """A group of the given answers to one question."""
     problem = Problem(id="q", messages=(Message(role="user", content="How many?"),), target=target)
     rollouts = tuple(

@@ -40,7 +40,9 @@ def test_sizes(path: Path) -> None:
         assert length <= MAX_FUNCTION, f"{node.name} has {length} lines"
         if node.name in FOREIGN_SIGNATURES:
             continue
-        positional = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args) if arg.arg not in ("self", "cls")]
+        positional = [
+            arg.arg for arg in (*node.args.posonlyargs, *node.args.args) if arg.arg not in ("self", "cls")
+        ]
         total = len(positional) + len(node.args.kwonlyargs)
         assert total <= MAX_PARAMETERS, f"{node.name} has {total} parameters"
 
@@ -76,7 +78,9 @@ def test_model_text_is_never_evaluated_or_unpickled() -> None:
                 assert node.func.id not in {"eval", "exec", "compile", "print"}, f"{path}:{node.lineno}"
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = {alias.name for alias in node.names} | {getattr(node, "module", "") or ""}
-                assert not names & {"pickle", "dill", "cloudpickle", "marshal", "shelve"}, f"{path}:{node.lineno}"
+                assert not names & {"pickle", "dill", "cloudpickle", "marshal", "shelve"}, (
+                    f"{path}:{node.lineno}"
+                )
 
 
 def test_every_module_has_a_test_of_its_own() -> None:

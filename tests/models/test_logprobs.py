@@ -37,7 +37,9 @@ def test_gradient_equals_autograd(seed: int, temperature: float, with_bias: bool
     logits_TV = torch.nn.functional.linear(hidden_TH, weight_VH, bias_V) / temperature
     plain_T = logits_TV.log_softmax(1).gather(1, target_T[:, None])[:, 0]
     entropy_T = -(logits_TV.softmax(1) * logits_TV.log_softmax(1)).sum(1)
-    theirs = torch.autograd.grad((plain_T * upstream_T).sum() + (entropy_T * upstream_T.flip(0)).sum(), inputs)
+    theirs = torch.autograd.grad(
+        (plain_T * upstream_T).sum() + (entropy_T * upstream_T.flip(0)).sum(), inputs
+    )
     torch.testing.assert_close(found.logprobs_T, plain_T, atol=1e-5, rtol=1e-5)
     for left, right in zip(ours, theirs, strict=True):
         torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-4)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from factories import answered
 
+from factories import answered
 from guerdon.core.errors import PluginError
 from guerdon.core.types import Part
 from guerdon.rewards.config import FunctionRewardConfig
 from guerdon.rewards.functions import FunctionReward
 from guerdon.rewards.rubric import Rubric
 
-SOURCE = '''
+SOURCE = """
 import time, sys, os
 
 def length(prompts, completions, **columns):
@@ -34,7 +34,7 @@ def number(prompts, completions, **columns): return 1.0
 def broken(prompts, completions, **columns): return [1 / 0]
 def hang(prompts, completions, **columns): time.sleep(60)
 def leave(prompts, completions, **columns): os._exit(0)
-'''
+"""
 
 
 @pytest.fixture
@@ -58,7 +58,9 @@ def call(judges: list[FunctionReward], path: str, *, timeout_s: float = 20.0) ->
 def through_rubric(judges: list[FunctionReward], path: str, timeout_s: float) -> tuple[list[Part], list[str]]:
     config = FunctionRewardConfig(name="mine", path=path, timeout_s=timeout_s)
     judges.append(FunctionReward(config))
-    scored = asyncio.run(Rubric({"mine": (config, judges[-1])}).score([answered(["four", "4"], target="4")]))[0]
+    scored = asyncio.run(Rubric({"mine": (config, judges[-1])}).score([answered(["four", "4"], target="4")]))[
+        0
+    ]
     return [score.parts[0] for score in scored.scores], [failure.message for failure in scored.group.failures]
 
 
@@ -97,7 +99,9 @@ def test_an_exception_is_could_not_verify_with_its_line(judges: list[FunctionRew
     assert "mine.py:" in parts[0].evidence.note
 
 
-def test_a_hang_is_killed_from_any_thread_and_the_next_call_works(judges: list[FunctionReward], path: str) -> None:
+def test_a_hang_is_killed_from_any_thread_and_the_next_call_works(
+    judges: list[FunctionReward], path: str
+) -> None:
     found: list[list[Part]] = []
     started = time.monotonic()
     thread = threading.Thread(target=lambda: found.append(call(judges, f"{path}:hang", timeout_s=0.3)))

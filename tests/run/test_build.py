@@ -165,7 +165,9 @@ def test_dynamic_sampling_replaces_groups_and_shows_the_cost(tmp_path: Path) -> 
     done = run(tmp_path, "--set", "rollout.dynamic_sampling_rounds=2", "--set", "stages=['grpo']")
     assert done.returncode == 0, done.stderr
     refilled = [metrics["signal/groups_refilled"] for _, _, metrics in learned(tmp_path / "tiny_grpo")]
-    assert all(0 < count <= 8 for count in refilled)  # an untrained model: every group is all wrong, twice over
+    assert all(
+        0 < count <= 8 for count in refilled
+    )  # an untrained model: every group is all wrong, twice over
     tokens = [metrics["cost/sampled_tokens"] for _, _, metrics in learned(tmp_path / "tiny_grpo")]
     assert all(count > 16 for count in tokens)
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from factories import credited_group, scored_group
 
+from factories import credited_group, scored_group
 from guerdon.train.batch import pack
 
 
@@ -37,7 +37,9 @@ def test_denominators_count_the_whole_update() -> None:
 def test_rows_without_advantage_are_left_out_only_when_asked() -> None:
     kept = pack(groups(), max_tokens=1000, max_length=8, skip_zero=True)
     assert kept.micro[0].rows.tolist() == [0, 1, 3, 4, 5]
-    assert pack(groups(), max_tokens=1000, max_length=8, skip_zero=False).micro[0].rows.tolist() == list(range(6))
+    assert pack(groups(), max_tokens=1000, max_length=8, skip_zero=False).micro[0].rows.tolist() == list(
+        range(6)
+    )
 
 
 def test_truncated_rollouts_can_be_masked() -> None:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from factories import scored_group
 
+from factories import scored_group
 from guerdon.functional.advantages import group_center
 from guerdon.train.credit import credit
 
@@ -22,7 +22,10 @@ def test_groups_do_not_mix() -> None:
 
 
 def test_nothing_scored_is_no_crash() -> None:
-    assert credit(group_center, [scored_group("a", [None, None], lengths=[1, 1])])[0].advantages_G_T == ((0.0,), (0.0,))
+    assert credit(group_center, [scored_group("a", [None, None], lengths=[1, 1])])[0].advantages_G_T == (
+        (0.0,),
+        (0.0,),
+    )
     assert credit(group_center, []) == []
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from factories import credited_group, scored_group
 
+from factories import credited_group, scored_group
 from guerdon.core.types import CreditedGroup
 from guerdon.models.policy import Policy
 from guerdon.train.algorithms import Objective, resolve
@@ -26,7 +26,9 @@ def objective(**changes: object) -> Objective:
     return resolve(AlgorithmConfig.model_validate({"name": "grpo", **changes}))
 
 
-def gradient_of(learner: PolicyLearner, credited: list[CreditedGroup], **options: object) -> dict[str, torch.Tensor]:
+def gradient_of(
+    learner: PolicyLearner, credited: list[CreditedGroup], **options: object
+) -> dict[str, torch.Tensor]:
     """The gradient of one update, caught before the optimiser uses it."""
     caught: dict[str, torch.Tensor] = {}
     before: Callable[[float], tuple[float, bool]] = learner.optimizer.step
@@ -78,7 +80,9 @@ def test_gradient_equals_the_plain_unpacked_one(tiny: Policy) -> None:
 @pytest.mark.parametrize("budget", [5, 17, 30])
 def test_micro_batching_cannot_change_the_gradient(tiny: Policy, budget: int) -> None:
     whole = gradient_of(PolicyLearner(tiny, objective(), OptimConfig(learning_rate=1e-30)), groups())
-    split = gradient_of(PolicyLearner(tiny, objective(), OptimConfig(learning_rate=1e-30)), groups(), max_tokens=budget)
+    split = gradient_of(
+        PolicyLearner(tiny, objective(), OptimConfig(learning_rate=1e-30)), groups(), max_tokens=budget
+    )
     assert_same(split, whole, 1e-5)
 
 
@@ -138,7 +142,9 @@ def test_lora_moves_the_adapters_only(tiny_lora: Policy) -> None:
         if not weight.requires_grad
     }
     before = tiny_lora.snapshot()
-    PolicyLearner(tiny_lora, objective(), OPTIM).step([pack(groups(), max_tokens=99, max_length=8, skip_zero=True)])
+    PolicyLearner(tiny_lora, objective(), OPTIM).step(
+        [pack(groups(), max_tokens=99, max_length=8, skip_zero=True)]
+    )
     parameters = dict(tiny_lora.model.named_parameters())
     assert all(torch.equal(parameters[name], weight) for name, weight in frozen.items())
     assert any(not torch.equal(parameters[name], weight) for name, weight in before.items())

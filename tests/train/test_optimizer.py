@@ -27,7 +27,9 @@ def test_first_step_by_hand() -> None:
 def test_bf16_weights_keep_what_bf16_would_lose() -> None:
     weight = parameter(torch.bfloat16)
     optimizer = MasterAdamW({"w": weight}, OptimConfig())
-    for _ in range(20):  # each step is below half a bf16 ulp of 1.0 (2^-8): a bf16-only optimiser would never move
+    for _ in range(
+        20
+    ):  # each step is below half a bf16 ulp of 1.0 (2^-8): a bf16-only optimiser would never move
         weight.float().sum().backward()
         optimizer.step(1e-3)
     assert weight[0].item() == pytest.approx(1.0 - 0.02, abs=0.004)

@@ -23,7 +23,9 @@ def gym_problems(config: ReasoningGymConfig, seed: int) -> tuple[Problem, ...]:
     except ImportError:
         raise MissingExtraError("data.kind = 'reasoning_gym'", "gym") from None
     if config.task not in DATASETS:
-        raise DataError(f"data: unknown reasoning_gym task {config.task!r}{did_you_mean(config.task, DATASETS)}")
+        raise DataError(
+            f"data: unknown reasoning_gym task {config.task!r}{did_you_mean(config.task, DATASETS)}"
+        )
     number = derive_seed(seed, "gym") % 2**31
     try:
         generated = reasoning_gym.create_dataset(

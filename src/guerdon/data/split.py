@@ -66,7 +66,7 @@ def _distinct(problems: Sequence[Problem]) -> tuple[dict[str, Problem], int]:
 
 
 def _is_held_out(key: str, fraction: float) -> bool:
-    return int(key, 16) < fraction * 16 ** len(key)
+    return int(key, 16) / (1 << 4 * len(key)) < fraction
 
 
 def _shown(problems: Iterable[Problem], config: DataConfig) -> tuple[Problem, ...]:

@@ -84,7 +84,7 @@ def read_hub(config: HubConfig) -> tuple[Problem, ...]:
 
 
 def _jsonl_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - closed below
     number = 0
     try:
         with opened as file:
@@ -92,7 +92,9 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[str, Row]]:
                 if line.strip():
                     yield f"line {number}", _json_object(line, f"{path}:{number}")
     except (EOFError, gzip.BadGzipFile, OSError) as error:
-        raise DataError(f"data: {path}: cannot be read after line {number}: {error}; the file is damaged") from None
+        raise DataError(
+            f"data: {path}: cannot be read after line {number}: {error}; the file is damaged"
+        ) from None
 
 
 def _json_object(line: bytes, where: str) -> Row:
@@ -123,7 +125,7 @@ def _parquet_rows(files: list[Path]) -> Iterator[tuple[str, Row]]:
 
 
 def _problems(rows: Iterable[tuple[str, Row]], config: TableConfig, source: str) -> tuple[Problem, ...]:
-    problems = []
+    problems: list[Problem] = []
     for place, row in rows:
         if config.limit is not None and len(problems) >= config.limit:
             break
@@ -153,7 +155,9 @@ def to_problem(row: Row, config: TableConfig, where: str) -> Problem:
     if isinstance(solution, str):
         info["solution"] = solution
     name = row.get("id")
-    key = str(name) if name is not None else content_hash(json.dumps([m.content for m in messages]) + str(text))
+    key = (
+        str(name) if name is not None else content_hash(json.dumps([m.content for m in messages]) + str(text))
+    )
     return Problem(id=key, messages=messages, target=text, info=info)
 
 
@@ -183,7 +187,9 @@ def _renamed(row: Row, config: TableConfig, where: str) -> Row:
         value: Any = row
         for key in theirs.split("."):
             if not isinstance(value, Mapping) or key not in value:
-                raise DataError(f"data: {where}: no column {theirs!r} (columns.{ours}); it has {', '.join(row)}")
+                raise DataError(
+                    f"data: {where}: no column {theirs!r} (columns.{ours}); it has {', '.join(row)}"
+                )
             value = value[key]
         renamed.pop(theirs, None)
         renamed[ours] = value
@@ -208,7 +214,9 @@ def _target_column(row: Row) -> str | None:
 def _verl(row: Row, where: str) -> tuple[set[str], Any, Any]:
     reward = row.get("reward_model")
     if "prompt" not in row or not isinstance(reward, Mapping):
-        raise DataError(f"data: {where}: layout verl needs the columns prompt and reward_model; got {', '.join(row)}")
+        raise DataError(
+            f"data: {where}: layout verl needs the columns prompt and reward_model; got {', '.join(row)}"
+        )
     return {"prompt"}, row["prompt"], reward.get("ground_truth")
 
 

@@ -36,7 +36,7 @@ def attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | None,
+    _mask: Tensor | None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """The function registered with transformers' AttentionInterface; its signature is theirs."""
@@ -62,9 +62,10 @@ def grouped_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, s
     shared = heads // key.shape[1]
     folded = query.reshape(rows, -1, shared * length, size)
     scores = (folded @ key.transpose(2, 3)).float() * scale
-    scores = scores.unflatten(2, (shared, length)).masked_fill(~mask[:, :, None], float("-inf"))
+    scores = scores.view(*scores.shape[:2], shared, length, -1).masked_fill(~mask[:, :, None], float("-inf"))
     weights = scores.softmax(-1).to(value.dtype)
-    return (weights.flatten(2, 3) @ value).view(rows, heads, length, size)
+    out: Tensor = weights.flatten(2, 3) @ value
+    return out.view(rows, heads, length, size)
 
 
 def segment_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:

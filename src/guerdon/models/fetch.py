@@ -107,9 +107,9 @@ def _wheel_url(wheel: Wheel) -> str:
         parser.feed(response.read().decode("utf-8", "replace"))
         base = response.geturl()
     for link in parser.links:
-        address = urljoin(base, link)
-        if address.partition("#")[0].endswith("/" + wheel.filename):
-            return address.partition("#")[0]
+        address: str = urljoin(base, link).partition("#")[0]
+        if address.endswith("/" + wheel.filename):
+            return address
     raise OSError(f"{page} does not list {wheel.filename}")
 
 

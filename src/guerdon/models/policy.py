@@ -72,8 +72,9 @@ class Policy:
         config = self.causal_lm.config
         limit = int(getattr(config, "max_position_embeddings", 1 << 30))
         window = getattr(config, "sliding_window", None)
-        uses_window = window is not None and getattr(config, "use_sliding_window", True)
-        return min(limit, int(window)) if uses_window else limit
+        if window is None or not getattr(config, "use_sliding_window", True):
+            return limit
+        return min(limit, int(window))
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         """Final hidden states [rows, T, H] for token ids and positions [rows, T]."""

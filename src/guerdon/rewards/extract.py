@@ -76,9 +76,7 @@ def _closing_brace(text: str, begin: int) -> int | None:
 
 
 def _last_number(text: str, start: int) -> Found | Missing:
-    last = None
-    for last in NUMBER.finditer(text, start):
-        pass
+    last = max(NUMBER.finditer(text, start), key=lambda match: match.end(), default=None)
     if last is None:
         return Missing("no number in the response")
     return Found(last[0], last.span(), "last number")
@@ -89,7 +87,7 @@ def _last_of(found: list[tuple[str, tuple[int, int]]], how: str) -> Found | Miss
         return Missing(f"no {how} in the response")
     if len({" ".join(body.split()) for body, _ in found}) > 1:
         return Missing(f"hedging: {len(found)} different answers in {how}")
-    body, (begin, end) = found[-1]
+    body, (begin, _) = found[-1]
     stripped = body.strip()
     if not stripped:
         return Missing(f"{how} is empty")

@@ -70,7 +70,9 @@ class FunctionReward:
                 self._worker = None
         if reply is None:
             limit = f"{self.config.timeout_s:g} s"
-            raise RolloutFailure(f"reward function {self.config.path} gave no answer within {limit} and was killed")
+            raise RolloutFailure(
+                f"reward function {self.config.path} gave no answer within {limit} and was killed"
+            )
         if "error" in reply:
             raise RolloutFailure(f"reward function {self.config.path}: {reply['error']}")
         return [self._part(value) for value in self._values(reply.get("values"), group)]
@@ -78,7 +80,9 @@ class FunctionReward:
     def _values(self, values: Any, group: RolloutGroup) -> list[float | None]:
         where, expected = f"reward function {self.config.path}", len(group.rollouts)
         if not isinstance(values, list):
-            raise PluginError(f"{where} returned {values!r:.60}; expected a list of {expected} numbers or None")
+            raise PluginError(
+                f"{where} returned {values!r:.60}; expected a list of {expected} numbers or None"
+            )
         if len(values) != expected:
             raise PluginError(
                 f"{where} returned {len(values)} values for {expected} completions; expected one for each"
@@ -108,7 +112,9 @@ def _request(group: RolloutGroup) -> dict[str, Json]:
     texts = [rollout.text for rollout in group.rollouts]
     as_text = problem.info.get("prompt_format") == "text"
     prompt: Json = problem.messages[-1].content if as_text else to_json(problem.messages)
-    completions: list[Json] = [text if as_text else [{"role": "assistant", "content": text}] for text in texts]
+    completions: list[Json] = [
+        text if as_text else [{"role": "assistant", "content": text}] for text in texts
+    ]
     columns: dict[str, Json] = {name: [to_json(value)] * count for name, value in problem.info.items()}
     columns.setdefault("answer", [problem.target] * count)
     ids = [to_json(rollout.turns[-1].completion_ids) for rollout in group.rollouts]

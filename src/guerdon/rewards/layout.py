@@ -36,4 +36,6 @@ class FormatVerifier:
         if match is None or not match["answer"].strip():
             note = f"not {DEMANDS[self.config.layout]}"
             return Part(name=self.config.name, value=0.0, evidence=Evidence(note=note))
-        return Part(name=self.config.name, value=1.0, evidence=Evidence(note="layout ok", span=match.span("answer")))
+        return Part(
+            name=self.config.name, value=1.0, evidence=Evidence(note="layout ok", span=match.span("answer"))
+        )

@@ -30,7 +30,9 @@ class MathVerifier:
         if isinstance(found, Missing):
             return self._part(0.0, Evidence(note=found.note))
         if len(found.text) > self.config.max_chars:
-            note = f"the answer has {len(found.text):,} characters; at most {self.config.max_chars:,} are read"
+            note = (
+                f"the answer has {len(found.text):,} characters; at most {self.config.max_chars:,} are read"
+            )
             return self._part(0.0, Evidence(note=note, span=found.span))
         right, note = _compare(found.text, target)
         note = f"{note} ({found.how})"

@@ -1,4 +1,4 @@
-"""Number words to exact fractions: a small strict grammar of our own, cost-gated; nothing is ever evaluated.
+r"""Number words to exact fractions: a small strict grammar of our own, cost-gated; nothing is ever evaluated.
 
 number := sign? (mixed | fraction | decimal | \\frac{..}{..}) (scientific)? %?      with currency, LaTeX noise, thousands
 """
@@ -40,8 +40,15 @@ def parse_number(text: str) -> Fraction | None:
 
 
 def clean(text: str) -> str:
-    """Typography away: minus signs, LaTeX spacing, currency, \\text{}, a closing full stop, an `x =` in front."""
-    word = text.strip().replace("−", "-").replace("–", "-").replace("\\%", "%").replace("\\{,}", ",").replace("{,}", ",")
+    r"""Typography away: minus signs, LaTeX spacing, currency, \\text{}, a closing full stop, an `x =` in front."""
+    word = (
+        text.strip()
+        .replace("−", "-")
+        .replace("–", "-")
+        .replace("\\%", "%")
+        .replace("\\{,}", ",")
+        .replace("{,}", ",")
+    )
     word = _NOISE.sub("", _TEXT.sub(r"\1", word))
     word = re.sub(r"^[a-zA-Z]\s*=\s*", "", word.strip())
     word = word.strip().rstrip(".") if re.search(r"\d\.$", word.strip()) else word.strip()

@@ -68,7 +68,9 @@ class Rubric:
             what = str(error) if isinstance(error, RolloutFailure) else f"{type(error).__name__}: {error}"
             message = f"rewards.{config.name} on problem {group.problem.id}: {what}"
             failures.append(Failure(stage="score", kind=type(error).__name__, message=message))
-            parts = [Part(name=config.name, value=None, evidence=Evidence(note=message)) for _ in group.rollouts]
+            parts = [
+                Part(name=config.name, value=None, evidence=Evidence(note=message)) for _ in group.rollouts
+            ]
         if len(parts) != len(group.rollouts):
             raise PluginError(
                 f"verifier {config.name!r} returned {len(parts)} parts for {len(group.rollouts)} rollouts of problem "
@@ -90,8 +92,12 @@ def _checked(config: VerifierConfig, part: Part) -> Part:
         PluginError: its value is not a finite number or None.
     """
     value = part.value
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)):
-        raise PluginError(f"verifier {config.name!r} returned the value {value!r}; expected a finite number or None")
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
+    ):
+        raise PluginError(
+            f"verifier {config.name!r} returned the value {value!r}; expected a finite number or None"
+        )
     return dataclasses.replace(part, name=config.name, weight=config.weight)
 
 
@@ -122,7 +128,9 @@ def rubric_metrics(groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
 def _part_metrics(name: str, groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
     found = [part for group in groups for score in group.scores for part in score.parts if part.name == name]
     values = [part.value for part in found if part.value is not None]
-    metrics: dict[str, Metric] = {f"rewards/{name}/unverified": Mean(float(len(found) - len(values)), len(found))}
+    metrics: dict[str, Metric] = {
+        f"rewards/{name}/unverified": Mean(float(len(found) - len(values)), len(found))
+    }
     if values:
         mean = math.fsum(values) / len(values)
         variance = math.fsum((value - mean) ** 2 for value in values) / max(1, len(values) - 1)

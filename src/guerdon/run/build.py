@@ -51,7 +51,7 @@ def run_recipe(config: RunConfig, options: RunOptions | None = None) -> RunResul
 
     Raises:
         UserError: the recipe, its data, its model or its plug-ins cannot be used.
-        Interrupted: the user pressed Ctrl-C; the step in progress was finished and saved.
+        InterruptedRunError: the user pressed Ctrl-C; the step in progress was finished and saved.
     """
     options = options or RunOptions()
     with ExitStack() as stack:
@@ -129,7 +129,8 @@ def _policy(config: RunConfig, display: Display) -> Policy:
     trained = sum(weight.numel() for weight in policy.trainable().values())
     dtype = str(policy.dtype).removeprefix("torch.")
     display.say(
-        f"model {config.model.source}: {number / 1e6:.1f}M parameters, {trained / 1e6:.1f}M trained, {dtype} on {policy.device}"
+        f"model {config.model.source}: {number / 1e6:.1f}M parameters, {trained / 1e6:.1f}M trained, "
+        f"{dtype} on {policy.device}"
     )
     return policy
 
@@ -155,9 +156,12 @@ def _reached(config: RunConfig, checkpoint: Checkpoint | None) -> dict[str, int]
     if checkpoint is None:
         return {}
     stage = str(checkpoint.state["stage"])
-    done = config.stages[: config.stages.index(stage)]  # type: ignore[arg-type]
-    full = {name: (config.sft if name == "sft" else config.train).max_steps for name in done}
-    return {**full, stage: int(str(checkpoint.state["step"]))}
+    names: tuple[str, ...] = config.stages
+    reached = {
+        name: (config.sft if name == "sft" else config.train).max_steps
+        for name in names[: names.index(stage)]
+    }
+    return {**reached, stage: int(str(checkpoint.state["step"]))}
 
 
 @contextmanager
@@ -168,7 +172,7 @@ def _interrupts(display: Display) -> Iterator[Callable[[], bool]]:
         yield asked.is_set
         return
 
-    def on_sigint(number: int, frame: object) -> None:
+    def on_sigint(_number: int, _frame: object) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
@@ -183,19 +187,26 @@ def _interrupts(display: Display) -> Iterator[Callable[[], bool]]:
 
 async def _stages(run: _Run, config: RunConfig, options: RunOptions) -> RunResult:
     at = str(run.resumed.state["stage"]) if run.resumed else None
-    names = config.stages[config.stages.index(at) :] if at else config.stages  # type: ignore[arg-type]
+    names: tuple[str, ...] = config.stages
+    names = names[names.index(at) :] if at else names
     if at is None and config.eval.before:
         await _evaluate(run, config, "before", "start", 0)
     for name in names:
-        stage = _stage(run, config, options, name)
-        if run.resumed and name == at:
-            _restore(stage, run.resumed)
-        run.display.begin(name, stage.settings.max_steps, done=stage.progress.step)
-        await train(stage)
-        stage.learner.close()
-        await _evaluate(run, config, f"after {name}", name, stage.progress.step)
+        step = await _train(run, config, options, name)
+        await _evaluate(run, config, f"after {name}", name, step)
     assert run.model is not None
     return RunResult(folder=run.folder.path, model=run.model, evals=tuple(run.evals))
+
+
+async def _train(run: _Run, config: RunConfig, options: RunOptions, name: str) -> int:
+    """Train one stage and return its last step; its optimiser is gone before the evaluation needs the memory."""
+    stage = _stage(run, config, options, name)
+    if run.resumed and run.resumed.state["stage"] == name:
+        _restore(stage, run.resumed)
+    run.display.begin(name, stage.settings.max_steps, done=stage.progress.step)
+    await train(stage)
+    stage.learner.close()
+    return stage.progress.step
 
 
 async def _evaluate(run: _Run, config: RunConfig, label: str, stage: str, step: int) -> None:
@@ -281,10 +292,14 @@ def _writer(
             run.folder.write_completions(stage, step, credited)
         for sink in run.sinks:
             sink.write(stage, step, metrics)
-        for failure in {item.message: item for group in credited for item in group.scored.group.failures}.values():
+        for failure in {
+            item.message: item for group in credited for item in group.scored.group.failures
+        }.values():
             if failure.kind not in told:
                 told.add(failure.kind)
-                run.display.say(f"{stage} step {step}: {failure.message} (counted under signal/failures from here on)")
+                run.display.say(
+                    f"{stage} step {step}: {failure.message} (counted under signal/failures from here on)"
+                )
         note = f"loss {metrics.get('loss', 0.0):.3f}"
         if stage != "sft":
             note = f"reward {metrics.get('reward', float('nan')):.2f}  {line}"

@@ -66,7 +66,7 @@ class Entry:
     """One group as it goes into a file."""
 
     scored: ScoredGroup
-    advantages_G_T: tuple[tuple[float, ...], ...] | None = None  # noqa: N815 - axis letters, as in core
+    advantages_G_T: tuple[tuple[float, ...], ...] | None = None
     """None in an evaluation, which credits nothing."""
     mode: str | None = None
     """greedy or sampled, in an evaluation."""

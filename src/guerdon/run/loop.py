@@ -1,6 +1,6 @@
 """The system on one screen.
 
-    problems --source--> scored groups --credit--> advantages --pack--> batch --learner--> new weights --record--> run folder
+    problems --source--> scored groups --credit--> advantages --pack--> batch --learner--> weights --record--> run folder
 
 A `Stage` holds the stations of one stage, built by `build.py`. Supervised fine-tuning, GRPO on fresh rollouts and
 training from recorded rollouts differ only in their source and objective: there is no second loop.

@@ -56,7 +56,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """One line that stays."""
-        self.console.print(line, markup=False)
+        self.console.print(line, markup=False, soft_wrap=True)
 
     def begin(self, name: str, total: int, *, done: int = 0) -> None:
         """A new bar in place of the last."""

@@ -61,7 +61,7 @@ class JsonlConfig(SinkConfig):
 
     kind: Literal["jsonl"] = "jsonl"
 
-    def build(self, run_folder: RunFolder, config: RunConfig) -> Sink:  # noqa: ARG002 - every sink is built so
+    def build(self, run_folder: RunFolder, config: RunConfig) -> Sink:
         """The sink."""
         return JsonlSink(run_folder)
 
@@ -73,7 +73,7 @@ class TensorBoardConfig(SinkConfig):
     extra: ClassVar[str | None] = "tensorboard"
     module: ClassVar[str | None] = "tensorboard"
 
-    def build(self, run_folder: RunFolder, config: RunConfig) -> Sink:  # noqa: ARG002 - every sink is built so
+    def build(self, run_folder: RunFolder, config: RunConfig) -> Sink:
         """The sink."""
         return TensorBoardSink(run_folder.path / "tensorboard")
 

@@ -27,7 +27,7 @@ class SelfTestError(GuerdonError, RuntimeError):
     """The sampler and the learner do not hold the same weights."""
 
 
-class Interrupted(GuerdonError, KeyboardInterrupt):
+class InterruptedRunError(GuerdonError, KeyboardInterrupt):
     """Stopped by the user after a finished, saved step."""
 
 
@@ -130,7 +130,9 @@ class Stage:
         if last or stop or step % self.settings.save_steps == 0:
             self.save(self)
         if stop:
-            raise Interrupted(f"stopped after step {step} of {self.settings.name}; everything is saved")
+            raise InterruptedRunError(
+                f"stopped after step {step} of {self.settings.name}; everything is saved"
+            )
 
     def _check(self, step: int, credited: Sequence[CreditedGroup], metrics: dict[str, float]) -> None:
         """The failure budget and the sampler's self-test."""

@@ -1,6 +1,6 @@
 """The learner: one step of packed batches in, better weights out. It knows an objective, not an algorithm's name.
 
-    per update: per micro-batch: trunk -> log-probs (fp32, chunked) -> objective -> backward    then clip, AdamW, version + 1
+    per update: per micro-batch: trunk -> log-probs (fp32, chunked) -> objective -> backward;   then clip, AdamW
 
 Four log-probs, four names: `behavior` (as sampled), `old` (start of this step), `logprobs` (now), `ref` (KL anchor).
 """

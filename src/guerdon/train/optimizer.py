@@ -43,7 +43,7 @@ class MasterAdamW:
         for master in self.masters.values():
             master.grad = torch.zeros_like(master)
         self.hooks = [
-            weight.register_post_accumulate_grad_hook(self._collector(self.masters[name]))
+            weight.register_post_accumulate_grad_hook(self._collector(self.masters[name]))  # type: ignore[no-untyped-call]
             for name, weight in self.parameters.items()
             if weight is not self.masters[name]
         ]

@@ -1,0 +1,179 @@
+import gzip
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guerdon.cli.main import main
+
+GOOD = [
+    {"id": "a", "question": "2 + 2", "answer": "4", "level": 1},
+    {"id": "b", "question": "2 + 3", "answer": "5", "level": 2, "solution": "2 + 3 = 5\n#### 5"},
+]
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    elif path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def check(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    code = main(["check", *args])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.parquet"])
+def test_a_good_file_shows_how_its_columns_are_read(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = check(capsys, str(write(tmp_path / name, GOOD)))
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines()]
+    assert ["prompt", "question"] in lines
+    assert ["target", "answer"] in lines
+    assert "2 rows: every gold answer scores 1" in out
+    assert out.endswith("all good\n")
+
+
+def test_every_bad_row_is_told_with_its_id_and_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[dict[str, object]] = [
+        *GOOD,
+        {"id": "c", "answer": "6"},
+        {"id": "d", "question": "2 + 5"},
+        {"id": "e", "question": "2 + 6", "answer": "8", "solution": "so it is 9"},
+    ]
+    code, out, _ = check(capsys, str(write(tmp_path / "rows.jsonl", rows)))
+    assert code == 2
+    assert "5 rows: 3 of them fail" in out
+    found = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert "no prompt" in found["line 3"]
+    assert "no target" in found["d (line 4)"]
+    assert "worked solution does not score 1" in found["e (line 5)"]
+    assert "9 is not 8" in found["e (line 5)"]
+    assert out.endswith("3 problems\n")
+
+
+def test_many_failures_are_counted_and_ten_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[dict[str, object]] = [{"id": f"r{number}", "prompt": f"{number}"} for number in range(25)]
+    code, out, _ = check(capsys, str(write(tmp_path / "rows.jsonl", rows)))
+    assert code == 2
+    assert out.count("no target") == 10
+    assert "... and 15 more" in out
+
+
+def test_a_file_cut_off_keeps_what_came_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "rows.jsonl", GOOD)
+    path.write_text(path.read_text() + '{"id": "c", "ques', encoding="utf-8")
+    code, out, _ = check(capsys, str(path))
+    assert code == 2
+    assert "after row 2" in out
+    assert "not JSON" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [("", "no rows"), (None, "no such file"), ("[1]\n", "expected a JSON object")]
+)
+def test_a_file_without_a_first_row(
+    content: str | None, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    code, out, err = check(capsys, str(path))
+    assert code == 2
+    assert problem in out + err
+
+
+RECIPE = """
+[data.train]
+kind = "jsonl"
+path = "{path}"
+
+[rewards.math]
+extract = "{extract}"
+"""
+
+
+def recipe(tmp_path: Path, rows: list[dict[str, object]], extract: str = "auto") -> Path:
+    data = write(tmp_path / "rows.jsonl", rows)
+    path = tmp_path / "mine.toml"
+    path.write_text(RECIPE.format(path=data, extract=extract), encoding="utf-8")
+    return path
+
+
+def many(count: int) -> list[dict[str, object]]:
+    return [{"id": str(n), "question": f"{n} + 1", "answer": str(n + 1)} for n in range(count)]
+
+
+def test_a_recipe_is_checked_with_its_data_and_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = check(capsys, str(recipe(tmp_path, many(40))))
+    assert code == 0
+    assert "data.train  jsonl, 40 rows" in out
+    counts = re.search(r"split  (\d+) to train on, (\d+) held out", out)
+    assert counts is not None
+    assert int(counts[1]) + int(counts[2]) == 40
+
+
+def test_the_recipes_own_reward_settings_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[dict[str, object]] = [{"id": "a", "question": "x", "answer": "4", "solution": "#### 4"}]
+    assert check(capsys, str(recipe(tmp_path, rows + many(20), "hash")))[0] == 0
+    code, out, _ = check(capsys, str(recipe(tmp_path, rows + many(20), "boxed")))
+    assert code == 2
+    assert "worked solution does not score 1" in out
+
+
+def test_no_data_checks_the_recipe_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recipe(tmp_path, many(3))
+    (tmp_path / "rows.jsonl").unlink()
+    assert check(capsys, str(path), "--no-data")[0] == 0
+    code, _, err = check(capsys, str(path))
+    assert code == 2
+    assert "no such file" in err
+
+
+def test_all_config_errors_come_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = check(capsys, "quickstart", "--set", "train.max_step=3", "--set", "rollout.temprature=1")
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 2
+
+
+def test_a_reward_function_that_cannot_be_imported_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recipe(tmp_path, many(20))
+    text = path.read_text() + '\n[rewards.mine]\nkind = "function"\npath = "no_such_module_here:reward"\n'
+    path.write_text(text, encoding="utf-8")
+    code, _, err = check(capsys, str(path))
+    assert code == 2
+    assert err.startswith("rewards.mine: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_set_belongs_to_recipes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = check(capsys, str(write(tmp_path / "rows.jsonl", GOOD)), "--set", "a=1")
+    assert code == 2
+    assert "belong to a recipe" in err
+
+
+def test_check_never_imports_torch() -> None:
+    code = "import sys; from guerdon.cli.main import main; main(['check', 'quickstart']); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)

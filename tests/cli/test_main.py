@@ -1,7 +1,7 @@
 import os
+import resource
 import subprocess
 import sys
-import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -16,26 +16,27 @@ GUERDON = [sys.executable, "-m", "guerdon"]
 
 
 def test_help_names_every_command_and_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
-    best = min(_seconds([*GUERDON, "--help"]) for _ in range(3))
-    assert best < 0.3
+    assert min(_cpu_seconds([*GUERDON, "--help"]) for _ in range(3)) < 0.3
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f"  {name} " in shown for name in COMMANDS.builtins)
 
 
-def _seconds(command: list[str]) -> float:
-    started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return time.perf_counter() - started
+def _cpu_seconds(command: list[str]) -> float:
+    """Processor time: the wall clock of a busy machine says nothing about the command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from guerdon.cli.main import main; main(['--help']); "
-        "sys.exit(', '.join({'torch', 'pydantic', 'rich', 'pyarrow', 'numpy', 'yaml'} & set(sys.modules)))"
+        "sys.exit(', '.join({'torch', 'pydantic', 'rich', 'pyarrow', 'numpy', 'yaml'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -71,7 +72,7 @@ def test_a_user_error_is_its_text_and_exit_2_without_traceback(tmp_path: Path) -
     bad = tmp_path / "bad.toml"
     bad.write_text("a = \n", encoding="utf-8")
     done = subprocess.run(
-        [*GUERDON, "check", str(bad)], capture_output=True, text=True, timeout=30, check=False
+        [*GUERDON, "check", str(bad)], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 2
     assert done.stdout == ""
@@ -116,7 +117,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [*GUERDON, "list", "verifiers"], stdout=write, stderr=subprocess.PIPE, timeout=30, check=False
+        [*GUERDON, "list", "verifiers"], stdout=write, stderr=subprocess.PIPE, timeout=120, check=False
     )
     os.close(write)
     assert done.returncode == 141

@@ -28,7 +28,10 @@ def write_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, file: 
         table.add_column(header, no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    # Rich would answer a closed pipe by an exit of its own; main.py has the one answer.
+    with console.capture() as captured:
+        console.print(table)
+    file.write(captured.get())
 
 
 def write_line(text: str = "") -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from guerdon.core.types import StopReason
 from guerdon.models.attention import DecodeLayout, PrefillLayout
 from guerdon.models.logprobs import Head
+from guerdon.models.memory import release_memory
 from guerdon.models.policy import Policy
 from guerdon.rollout.config import SamplingConfig
 from guerdon.rollout.engine import Completion, Request
@@ -62,6 +63,7 @@ class LocalEngine:
         head = self.policy.head()
         for start in range(0, len(rows), self.max_batch_rows):
             self._decode(rows[start : start + self.max_batch_rows], head)
+            release_memory()
         return [self._complete(row) for row in rows]
 
     def _decode(self, rows: list[_Row], head: Head) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from guerdon.core.metrics import Max, Mean, Metric, Sum, merge, values
 from guerdon.core.types import StepReport
 from guerdon.models.logprobs import TokenLogprobs
+from guerdon.models.memory import release_memory
 from guerdon.models.policy import Policy
 from guerdon.train.algorithms import Objective
 from guerdon.train.batch import MicroBatch, PackedBatch
@@ -52,6 +53,7 @@ class PolicyLearner:
         parts: list[Mapping[str, Metric]] = []
         for index, (batch, old_BT) in enumerate(zip(batches, old, strict=True)):
             parts += self._update(batch, old_BT, clock, first=index == 0)
+        release_memory()
         metrics = values(merge(parts))
         metrics |= {f"timing_s/{name}": seconds for name, seconds in clock.seconds.items()}
         return StepReport(metrics=metrics)

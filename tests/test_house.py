@@ -19,11 +19,16 @@ MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 600, 60, 6
 BANNED_MODULES = {"utils", "util", "helpers", "misc", "common", "manager", "managers"}
 BANNED_PREFIXES = ("base_", "process_", "handle_")
 # Signatures that somebody else fixed.
-FOREIGN_SIGNATURES = {"attention", "forward", "__exit__", "__init__"}
+FOREIGN_SIGNATURES = {"attention", "forward", "__exit__", "__init__", "handle_starttag"}
 # A module without a test file of its own name, and where it is tested instead.
 TESTED_ELSEWHERE = {
-    "core/__init__.py",
-    "functional/__init__.py",
+    "models/home.py",  # tests/models/test_fetch.py
+    "rollout/engine.py",  # two types; tests/rollout/test_local.py
+    "rewards/function_worker.py",  # the other side of tests/rewards/test_functions.py
+    "run/loop.py",  # whole runs: tests/run/test_build.py
+    "run/stage.py",
+    "run/source.py",
+    "run/progress.py",
 }
 
 
@@ -54,7 +59,7 @@ def test_words_and_docstrings(path: Path) -> None:
     assert ast.get_docstring(tree), "a page opens with what it is"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert not node.name.startswith(BANNED_PREFIXES), node.name
+            assert node.name in FOREIGN_SIGNATURES or not node.name.startswith(BANNED_PREFIXES), node.name
             assert node.returns is not None, f"{node.name} has no return annotation"
         if isinstance(node, ast.ClassDef):
             assert not node.name.startswith("Base"), node.name

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from guerdon.core.config import Config, parse_plugin
 from guerdon.core.registry import Registry
@@ -49,10 +49,16 @@ class ArithConfig(DatasetConfig):
     operators: str = Field(default="+-", pattern=r"^[+\-*]+$")
     """Which of + - * may appear."""
     style: Literal["symbols", "words"] = "symbols"
-    """`symbols`: "Calculate 37 + 48 - 2."; `words`: a one-sentence story around the same numbers."""
+    """`symbols`: "Calculate 37 + 48 - 2."; `words`: a one-sentence story around the same numbers (+ and - only)."""
 
     layout: Literal["think_answer", "boxed", "hash"] = "think_answer"
     """How the worked solution ends; the same words as the format verifier's layouts."""
+
+    @model_validator(mode="after")
+    def _no_products_in_stories(self) -> Self:
+        if self.style == "words" and "*" in self.operators:
+            raise ValueError("style = 'words' tells sums in order, so operators may hold + and - only")
+        return self
 
     def build(self, seed: int) -> Sequence[Problem]:
         """Generate the problems."""

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -126,9 +127,7 @@ def _parquet_rows(files: list[Path]) -> Iterator[tuple[str, Row]]:
 
 def _problems(rows: Iterable[tuple[str, Row]], config: TableConfig, source: str) -> tuple[Problem, ...]:
     problems: list[Problem] = []
-    for place, row in rows:
-        if config.limit is not None and len(problems) >= config.limit:
-            break
+    for place, row in itertools.islice(rows, config.limit):
         problems.append(to_problem(row, config, f"{source}, {place}"))
     if not problems:
         raise DataError(f"data: {source}: no rows; expected at least one with a prompt")

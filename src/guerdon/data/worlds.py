@@ -6,6 +6,7 @@ Every problem is distinct, its answer is computed, and its solution shows each s
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from guerdon.core.errors import DataError
 from guerdon.core.seeds import derive_seed
@@ -44,13 +45,11 @@ def _draw(config: ArithConfig, generator: random.Random) -> Problem:
     count = generator.randint(config.min_operands, config.max_operands)
     operands = [generator.randint(1, 10**config.max_digits - 1) for _ in range(count)]
     operators = [generator.choice(config.operators) for _ in range(count - 1)]
-    expression = str(operands[0]) + "".join(
-        f" {operator} {operand}" for operator, operand in zip(operators, operands[1:], strict=True)
-    )
+    expression = _expression(operands, operators)
     answer, steps = _work(operands, operators)
     return Problem(
         id=f"arith/{expression.replace(' ', '')}",
-        messages=(Message(role="user", content=f"Calculate {expression}."),),
+        messages=(Message(role="user", content=_question(config, generator, operands, operators)),),
         target=str(answer),
         info={
             "solution": _solution(steps, answer, config.layout),
@@ -59,6 +58,34 @@ def _draw(config: ArithConfig, generator: random.Random) -> Problem:
             "difficulty": count,
         },
     )
+
+
+STORIES = (
+    ("Mia has {} marbles", {"+": "she finds {} more", "-": "she gives away {}"}, "marbles"),
+    ("A bus starts with {} people", {"+": "{} get on", "-": "{} get off"}, "people"),
+    ("A shop has {} apples", {"+": "{} are delivered", "-": "{} are sold"}, "apples"),
+)
+"""(opening, a clause for each operator, what is counted); a count may go below zero, as in book-keeping."""
+
+
+def _question(
+    config: ArithConfig, generator: random.Random, operands: list[int], operators: list[str]
+) -> str:
+    if config.style == "symbols":
+        return f"Calculate {_expression(operands, operators)}."
+    opening, clauses, noun = generator.choice(STORIES)
+    parts = [opening.format(operands[0])]
+    parts += [
+        clauses[operator].format(operand) for operator, operand in zip(operators, operands[1:], strict=True)
+    ]
+    return f"{', then '.join(parts)}. How many {noun} is that?"
+
+
+def _expression(operands: Sequence[int], operators: Sequence[str]) -> str:
+    rest = "".join(
+        f" {operator} {operand}" for operator, operand in zip(operators, operands[1:], strict=True)
+    )
+    return f"{operands[0]}{rest}"
 
 
 def _work(operands: list[int], operators: list[str]) -> tuple[int, list[str]]:

@@ -24,7 +24,6 @@ class Missing(NamedTuple):
 
 
 NUMBER = re.compile(r"(?<![\w.])[-+−]?[$€£]?(?:\d[\d,]*)(?:\.\d+)?(?:/\d+)?%?")
-_TAG = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _HASH = re.compile(r"####[ \t]*([^\n]*)")
 MAX_TEXT = 200_000
 """Only so many last characters of a response are searched."""
@@ -43,7 +42,17 @@ def extract(text: str, policy: str) -> Found | Missing:
 
 
 def _tagged(text: str, start: int) -> Found | Missing:
-    return _last_of([(m[1], m.span(1)) for m in _TAG.finditer(text, start)], "<answer>")
+    found: list[tuple[str, tuple[int, int]]] = []
+    end = start
+    while (
+        opened := text.find("<answer>", end)
+    ) >= 0:  # find, not a lazy regex: linear without a closing tag too
+        begin = opened + len("<answer>")
+        end = text.find("</answer>", begin)
+        if end < 0:
+            break
+        found.append((text[begin:end], (begin, end)))
+    return _last_of(found, "<answer>")
 
 
 def _hashed(text: str, start: int) -> Found | Missing:

@@ -15,7 +15,7 @@ LAYOUTS = {
         rf"\s*<think>{_BODY}</think>\s*<answer>(?P<answer>{_BODY})</answer>\s*", re.DOTALL
     ),
     "boxed": re.compile(r"(?:(?!\\boxed).)*(?P<answer>\\boxed\{(?:[^{}]|\{[^{}]*\})*\})[\s.$]*", re.DOTALL),
-    "hash": re.compile(r"(?:(?!####).)*\n####[ \t]*(?P<answer>[^\n#]*\S[^\n#]*)\s*", re.DOTALL),
+    "hash": re.compile(r"(?:(?!####).)*\n####[ \t]*+(?P<answer>[^\n#]*+)\s*+", re.DOTALL),
 }
 DEMANDS = {
     "think_answer": "<think>...</think><answer>...</answer> and nothing else",

@@ -65,7 +65,7 @@ def _signed(word: str) -> Fraction | None:
         part = Fraction(top, bottom)
         return whole - part if mixed[1].startswith("-") else whole + part
     if word[:1] == "-" and not _DECIMAL.match(word):
-        value = _unsigned(word[1:].strip())
+        value = None if word[1:].strip()[:1] in "+-" else _unsigned(word[1:].strip())
         return None if value is None else -value
     return _unsigned(word)
 

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from factories import scored_group
+
+from guerdon.rewards.config import OverlongVerifierConfig
+from guerdon.rewards.overlong import OverlongVerifier
+
+
+def test_punishment_by_hand() -> None:
+    # at most 10 tokens, cache 4: free up to 6, -1/2 at 8, -1 from 10 on
+    group = scored_group("a", [0.0] * 5, lengths=[1, 6, 8, 10, 30]).group
+    verifier = OverlongVerifier(OverlongVerifierConfig(name="overlong", max_length=10, cache=4))
+    assert [verifier(group.problem, rollout).value for rollout in group.rollouts] == [
+        0.0,
+        0.0,
+        -0.5,
+        -1.0,
+        -1.0,
+    ]

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from factories import answered
+
+from guerdon.core.errors import PluginError
+from guerdon.core.metrics import values
+from guerdon.core.types import Part, Problem, Rollout, RolloutGroup, ScoredGroup, StopReason
+from guerdon.rewards.config import RandomVerifierConfig, VerifierConfig, parse_rewards
+from guerdon.rewards.rubric import Rubric, rubric_metrics
+
+
+class Says:
+    """A verifier that reads its verdict off the answer."""
+
+    def __call__(self, problem: Problem, rollout: Rollout) -> Part:
+        verdicts = {"yes": 1.0, "no": 0.0, "unknown": None, "nan": float("nan"), "flag": True}
+        if rollout.text == "crash":
+            raise ZeroDivisionError("on purpose")
+        return Part(name="ignored", value=verdicts[rollout.text], weight=99.0)
+
+
+def rubric(**settings: object) -> Rubric:
+    config = RandomVerifierConfig.model_validate({"name": "says", **settings})
+    return Rubric({"says": (config, Says())})
+
+
+def score(rubric_: Rubric, *texts: str, stop: StopReason = StopReason.EOS) -> ScoredGroup:
+    return asyncio.run(rubric_.score([answered(texts, stop=stop, target="4")]))[0]
+
+
+def test_parts_are_kept_with_the_recipes_name_and_weight() -> None:
+    found = score(rubric(weight=0.5), "yes", "no")
+    assert [item.value for item in found.scores] == [0.5, 0.0]
+    assert found.scores[0].parts == (Part(name="says", value=1.0, weight=0.5),)
+
+
+def test_could_not_verify_masks_or_is_skipped() -> None:
+    assert score(rubric(), "unknown").scores[0].value is None
+    rewards = parse_rewards({"math": {}, "format": {"weight": 0.2}})
+    config = RandomVerifierConfig(name="says", when_missing="skip")
+    both = Rubric({**Rubric.from_config(rewards).verifiers, "says": (config, Says())})
+    found = score(both, "unknown")
+    assert found.scores[0].value == 0.0  # wrong and unformatted; the unknown part has no say
+    assert found.scores[0].part("says") == Part(name="says", value=None)
+    masked = Rubric({**both.verifiers, "says": (RandomVerifierConfig(name="says"), Says())})
+    assert score(masked, "unknown").scores[0].value is None
+
+
+def test_a_weight_of_zero_is_a_metric_only() -> None:
+    quiet = Rubric({"says": (RandomVerifierConfig(name="says", weight=0.0), Says())})
+    found = score(quiet, "yes")
+    assert found.scores[0].value is None  # nothing learns from it
+    assert values(rubric_metrics([found]))["rewards/says/mean"] == 1.0
+
+
+def test_an_exception_in_a_verifier_is_a_failure_not_a_crash() -> None:
+    found = score(rubric(), "yes", "crash")
+    assert [item.value for item in found.scores] == [None, None]
+    assert "rewards.says on problem q: ZeroDivisionError: on purpose" in found.group.failures[0].message
+
+
+@pytest.mark.parametrize("text", ["nan", "flag"])
+def test_what_is_no_number_is_named(text: str) -> None:
+    with pytest.raises(PluginError, match="'says' returned the value"):
+        score(rubric(), text)
+
+
+def test_a_judge_of_the_wrong_length_is_named() -> None:
+    class Short:
+        async def score(self, group: RolloutGroup) -> list[Part]:
+            return [Part(name="short", value=1.0)]
+
+    config: VerifierConfig = RandomVerifierConfig(name="short")
+    with pytest.raises(PluginError, match="returned 1 parts for 2 rollouts"):
+        score(Rubric({"short": (config, Short())}), "yes", "no")
+
+
+def test_metrics_by_hand() -> None:
+    found = score(rubric(weight=2.0), "yes", "no", "yes", "yes")
+    numbers = values(rubric_metrics([found]))
+    # rewards 2 0 2 2: mean 1.5, Bessel deviation sqrt((3 x .25 + 2.25) / 3) = 1
+    assert numbers["reward"] == 1.5
+    assert numbers["reward_std"] == pytest.approx(1.0)
+    assert numbers["frac_reward_zero_std"] == 0.0
+    assert numbers["rewards/says/mean"] == 0.75
+    assert numbers["rewards/says/std"] == pytest.approx(0.5)
+    assert numbers["completions/clipped_ratio"] == 0.0
+    cut = values(rubric_metrics([score(rubric(), "yes", "yes", stop=StopReason.LENGTH)]))
+    assert cut["completions/clipped_ratio"] == 1.0
+    assert cut["frac_reward_zero_std"] == 1.0
+    assert "completions/mean_terminated_length" not in cut

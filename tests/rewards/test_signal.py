@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from factories import scored_group
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guerdon.core.metrics import values
+from guerdon.core.types import Part, Score, ScoredGroup
+from guerdon.rewards.signal import account, describe, has_signal, signal_of, spread
+
+
+def group(rewards: list[float | None], *, truncated: list[int] | None = None) -> ScoredGroup:
+    """Scored by one part of weight 1."""
+    found = scored_group("a", rewards, truncated=truncated or [])
+    scores = tuple(Score(value=value, parts=(Part(name="math", value=value),)) for value in rewards)
+    return dataclasses.replace(found, scores=scores)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "truncated", "reason"),
+    [
+        ([1.0, 0.0], [], "learning"),
+        ([1.0, 1.0], [], "all_right"),
+        ([0.0, 0.0], [], "all_wrong"),
+        ([0.4, 0.4], [], "all_equal"),
+        ([0.3, 0.1 + 0.2], [], "all_equal"),  # float residue
+        ([1.0, None], [], "unverifiable"),
+        ([None, None], [], "unverifiable"),
+        ([0.0, 0.0], [0, 1], "truncated"),
+        ([1.0, 0.0], [0, 1], "learning"),
+    ],
+)
+def test_every_group_has_its_reason(rewards: list[float | None], truncated: list[int], reason: str) -> None:
+    assert signal_of(group(rewards, truncated=truncated)) == reason
+    assert has_signal(group(rewards, truncated=truncated)) == (reason == "learning")
+
+
+def test_no_rollout_at_all_is_failed() -> None:
+    assert signal_of(group([])) == "failed"
+
+
+def test_account_and_the_line_for_people() -> None:
+    groups = [group([1.0, 0.0, None]), group([1.0, 1.0]), group([0.0, 0.0]), group([0.0, 0.0])]
+    counts = account(groups)
+    numbers = values(counts)
+    assert numbers["signal/effective_samples"] == 2.0
+    assert numbers["signal/unverified_samples"] == 1.0
+    assert numbers["signal/groups_all_wrong"] == 2.0
+    assert describe(counts) == "1 of 4 groups teach (2 samples); 1 all right, 2 all wrong"
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_spread_is_zero_exactly_for_equal_rewards(rewards: list[float]) -> None:
+    found = spread(rewards)
+    assert found is not None
+    assert found >= 0.0
+    if len(set(rewards)) == 1:
+        assert found == 0.0
+    if max(rewards) - min(rewards) > 1e-3:
+        assert found > 0.0

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.core.seeds import content_hash, derive_seed
@@ -12,11 +12,13 @@ def test_seeds_are_the_same_on_every_machine_and_run() -> None:
     assert content_hash("2 + 2") == "9c5bfdeb2b18502c"
 
 
+@settings(max_examples=50, deadline=None)
 @given(paths, paths)
 def test_different_paths_have_different_seeds(one: list[int | str], two: list[int | str]) -> None:
     assert (derive_seed(*one) == derive_seed(*two)) == (one == two)
 
 
+@settings(max_examples=50, deadline=None)
 @given(paths)
 def test_a_seed_fits_every_generator(path: list[int | str]) -> None:
     assert 0 <= derive_seed(*path) < 2**63

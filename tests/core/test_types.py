@@ -3,7 +3,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.core.types import (
@@ -70,6 +70,7 @@ credited = st.builds(
 preferences = st.builds(Preference, problem=problems, chosen=words, rejected=words, margin=st.none() | finite)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.one_of(credited, preferences))
 def test_json_both_ways_loses_nothing(value: Any) -> None:
     assert from_json(type(value), json.loads(json.dumps(to_json(value)))) == value

@@ -1,7 +1,7 @@
 import tomllib
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.interop.draft import Draft, Fate, Kind, Unreadable, to_toml
@@ -21,6 +21,7 @@ tables = st.dictionaries(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(tables, st.text(max_size=40))
 def test_what_is_written_is_read_back_the_same(recipe: dict[str, Any], header: str) -> None:
     assert tomllib.loads(to_toml(recipe, header)) == recipe

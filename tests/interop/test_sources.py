@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.core.errors import ConfigError
@@ -110,6 +110,7 @@ def test_files_that_are_no_configuration_are_refused(tmp_path: Path) -> None:
             sources.read_text(path)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=80))
 def test_no_text_breaks_a_reader(text: str) -> None:
     words = sources.shell_words(text)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from factories import answered
-
 from guerdon.rewards.chance import RandomVerifier
 from guerdon.rewards.config import RandomVerifierConfig
 

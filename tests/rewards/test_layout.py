@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from factories import answered
 
+from factories import answered
 from guerdon.rewards.config import FormatVerifierConfig
 from guerdon.rewards.layout import FormatVerifier
 

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from factories import answered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories import answered
 from guerdon.core.types import Part
 from guerdon.rewards.config import MathVerifierConfig
 from guerdon.rewards.maths import MathVerifier

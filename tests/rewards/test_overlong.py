@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from factories import scored_group
-
 from guerdon.rewards.config import OverlongVerifierConfig
 from guerdon.rewards.overlong import OverlongVerifier
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from factories import answered
 
+from factories import answered
 from guerdon.core.errors import PluginError
 from guerdon.core.metrics import values
 from guerdon.core.types import Part, Problem, Rollout, RolloutGroup, ScoredGroup, StopReason

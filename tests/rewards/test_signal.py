@@ -3,10 +3,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from factories import scored_group
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories import scored_group
 from guerdon.core.metrics import values
 from guerdon.core.types import Part, Score, ScoredGroup
 from guerdon.rewards.signal import account, describe, has_signal, signal_of, spread

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 @functools.cache
 def _trimmer() -> Callable[[int], int] | None:
-    """glibc's malloc_trim, or None on other systems."""
+    """The malloc_trim of glibc, or None on other systems."""
     try:
         trim: Callable[[int], int] = ctypes.CDLL("libc.so.6").malloc_trim
     except (OSError, AttributeError):

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,15 @@ from guerdon.train.config import AlgorithmConfig
 from guerdon.train.objective import TokenTerms, objective_loss
 
 PATH = Path(__file__).parents[1] / "recipes" / "tiny_grpo.py"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices this small only wait for each other on several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

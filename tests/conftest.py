@@ -8,11 +8,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach a hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from guerdon.core.types import Message, Problem
 from guerdon.models.config import LoraConfig, ModelConfig
 from guerdon.models.loading import load_policy
 from guerdon.models.policy import Policy
+
+# a loaded machine is slow at times; that is no property of ours
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 @pytest.fixture

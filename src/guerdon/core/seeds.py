@@ -14,10 +14,10 @@ def derive_seed(*parts: str | int) -> int:
     False
     """
     path = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
-    digest = hashlib.blake2b(path.encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(path.encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 def content_hash(text: str) -> str:
     """16 hexadecimal digits that name a piece of content."""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()

@@ -319,7 +319,7 @@ def _saver(run: _Run) -> Callable[[Stage], None]:
 
         state: dict[str, Json] = {
             "stage": stage.settings.name,
-            "num_updates": stage.learner.num_updates,
+            "num_steps": stage.learner.num_steps,
             "version": run.policy.version,
             "feed": stage.feed.state(),
             **asdict(stage.progress),
@@ -335,7 +335,7 @@ def _restore(stage: Stage, checkpoint: Checkpoint) -> None:
 
     state: Mapping[str, Any] = checkpoint.state
     tensors = load_file(checkpoint.path / "optimizer.safetensors")
-    stage.learner.load_state_tensors(tensors, num_updates=state["num_updates"], version=state["version"])
+    stage.learner.load_state_tensors(tensors, num_steps=state["num_steps"], version=state["version"])
     stage.feed.restore(state["feed"])
     stage.progress = Progress(
         step=state["step"], num_tokens=state["num_tokens"], failed_steps=state["failed_steps"]

@@ -37,7 +37,8 @@ class PolicyLearner:
         self.config = config
         self.temperature = temperature
         self.optimizer = MasterAdamW(policy.trainable(), config)
-        self.num_updates = 0
+        self.num_steps = 0
+        """Steps taken; the learning-rate schedule counts these, however many updates each holds."""
         self.reference = policy.snapshot() if objective.beta else None
         """Weights of the KL anchor; kept only where the objective has a KL term."""
 
@@ -53,6 +54,7 @@ class PolicyLearner:
         parts: list[Mapping[str, Metric]] = []
         for index, (batch, old_BT) in enumerate(zip(batches, old, strict=True)):
             parts += self._update(batch, old_BT, clock, first=index == 0)
+        self.num_steps += 1
         release_memory()
         metrics = values(merge(parts))
         metrics |= {f"timing_s/{name}": seconds for name, seconds in clock.seconds.items()}
@@ -70,10 +72,9 @@ class PolicyLearner:
             parts.append(metrics)
             with clock("backward"):
                 loss.backward()  # type: ignore[no-untyped-call]
-        rate = learning_rate(self.config, self.num_updates)
+        rate = learning_rate(self.config, self.num_steps)
         with clock("update"):
             norm, finite = self.optimizer.step(rate)
-        self.num_updates += 1
         self.policy.version += 1
         parts.append(
             {
@@ -159,19 +160,19 @@ class PolicyLearner:
                 self.reference[name].lerp_(weight, mixup)
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """Everything a bit-exact resume needs besides the number of updates."""
+        """Everything a bit-exact resume needs besides the number of steps."""
         tensors = self.optimizer.state_tensors()
         if self.reference is not None:
             tensors |= {f"reference/{name}": weight for name, weight in self.reference.items()}
         return tensors
 
-    def load_state_tensors(self, tensors: Mapping[str, Tensor], *, num_updates: int, version: int) -> None:
+    def load_state_tensors(self, tensors: Mapping[str, Tensor], *, num_steps: int, version: int) -> None:
         """Continue from `state_tensors`."""
         self.optimizer.load_state_tensors(tensors)
         if self.reference is not None:
             for name, weight in self.reference.items():
                 weight.copy_(tensors[f"reference/{name}"])
-        self.num_updates = num_updates
+        self.num_steps = num_steps
         self.policy.version = version
 
     def close(self) -> None:

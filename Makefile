@@ -35,7 +35,8 @@ bench: ## measure one GRPO step against TRL (makes its own environment for the p
 
 docs: ## build the site into site/
 	@PYTHON=$(PYTHON) tools/setup.sh docs
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo site/index.html
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

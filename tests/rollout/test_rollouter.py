@@ -34,7 +34,9 @@ def test_answers_depend_on_the_problem_not_on_its_place(tiny: Policy, problems: 
     for one, two in zip(forward, backward[::-1], strict=True):
         for ours, theirs in zip(one.rollouts, two.rollouts, strict=True):
             # the last bits of a sum depend on the shape of the batch
-            assert ours.turns[0].behavior_logprobs == pytest.approx(theirs.turns[0].behavior_logprobs, abs=1e-5)
+            assert ours.turns[0].behavior_logprobs == pytest.approx(
+                theirs.turns[0].behavior_logprobs, abs=1e-5
+            )
 
 
 def texts(groups: list[RolloutGroup]) -> list[list[tuple[int, ...]]]:

@@ -157,7 +157,7 @@ class ScoredGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditedGroup:
-    """A scored group and the advantage of every completion token (ragged [G][T])."""
+    """A scored group and the advantage of every completion token (ragged, `[G][T]`)."""
 
     scored: ScoredGroup
     advantages_G_T: tuple[tuple[float, ...], ...]

@@ -55,8 +55,8 @@ def bootstrap_interval(
         ValueError: no values.
 
     >>> found = bootstrap_interval(torch.ones(5), num_resamples=100, generator=torch.Generator())
-    >>> [bound.item() for bound in found]
-    [1.0, 1.0, 1.0]
+    >>> tuple(bound.item() for bound in found)
+    (1.0, 1.0, 1.0)
     """
     count = len(values_B)
     if count == 0:
@@ -87,8 +87,8 @@ def paired_difference(
 
     >>> before, after = torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.25, 0.75, 1.25])
     >>> found = paired_difference(before, after, num_resamples=100, generator=torch.Generator())
-    >>> [bound.item() for bound in found]
-    [0.25, 0.25, 0.25]
+    >>> tuple(bound.item() for bound in found)
+    (0.25, 0.25, 0.25)
     """
     if before_B.shape != after_B.shape:
         raise ValueError(

@@ -41,8 +41,8 @@ def prove(problem: Problem, rewards: Mapping[str, VerifierConfig]) -> list[Proof
     """Proofs of one row, by every part that compares with the target; none where no part does.
 
     >>> problem = Problem(id="p", messages=(), target="4", info={"solution": "2 + 2 = 5"})
-    >>> [(proof.what, proof.holds) for proof in prove(problem, {"math": MathVerifierConfig(name="math")})]
-    [('gold answer', True), ('worked solution', False)]
+    >>> {proof.what: proof.holds for proof in prove(problem, {"math": MathVerifierConfig(name="math")})}
+    {'gold answer': True, 'worked solution': False}
     """
     proofs = []
     for name, config in rewards.items():

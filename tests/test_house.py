@@ -147,6 +147,7 @@ def test_the_glossary_has_every_metric_and_every_axis() -> None:
     glossary = (ROOT / "docs" / "glossary.md").read_text()
     emitted = {name for path in FILES for name in METRIC.findall(path.read_text())}
     emitted |= {*EVALUATION, *TRAINING, *(f"signal/groups_{kind}" for kind in Signal)}
+    emitted.discard("signal/groups_")  # begins a name made from a Signal
     assert not [name for name in sorted(emitted) if f"`{name}`" not in glossary]
     assert not [axis for axis in "PGBTVKH" if f"| `{axis}` |" not in glossary]
 

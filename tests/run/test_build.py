@@ -153,6 +153,12 @@ def test_training_from_recorded_rollouts_needs_no_sampling(straight: Path, tmp_p
     assert all("timing_s/rollout" not in metrics for _, _, metrics in learned(tmp_path / "tiny_grpo"))
 
 
+def test_resuming_under_another_recipe_is_refused(straight: Path) -> None:
+    done = run(straight.parent, "--resume", str(straight), "--set", "train.learning_rate=0.5")
+    assert done.returncode == 2
+    assert "differs from the run's own in train" in done.stderr
+
+
 def test_a_second_run_never_touches_the_first(straight: Path) -> None:
     before = (straight / "metrics.jsonl").read_bytes()
     done = run(straight.parent, "--set", "stages=['sft']")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guerdon.core.errors import CheckpointError, ConfigError
+from guerdon.core.errors import ConfigError
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import CreditedGroup, Json, Sink
 from guerdon.data.feed import Feed
@@ -24,7 +24,7 @@ from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
 from guerdon.run.config import RunConfig, RunOptions
 from guerdon.run.evaluate import Evaluator
-from guerdon.run.folder import RunFolder
+from guerdon.run.folder import RunFolder, read_config
 from guerdon.run.loop import train
 from guerdon.run.progress import Display
 from guerdon.run.replay import read_rollouts
@@ -138,6 +138,7 @@ def _policy(config: RunConfig, display: Display) -> Policy:
 @contextmanager
 def _folder(config: RunConfig, options: RunOptions) -> Iterator[RunFolder]:
     if options.resume:
+        check_compatible(config, read_config(options.resume))
         with RunFolder.open(options.resume) as folder:
             yield folder
         return
@@ -357,5 +358,3 @@ def check_compatible(config: RunConfig, saved: RunConfig) -> None:
             "resume without changes, or start a new run"
         )
 
-
-__all__ = ["CheckpointError", "RunResult", "check_compatible", "run_recipe"]

@@ -357,4 +357,3 @@ def check_compatible(config: RunConfig, saved: RunConfig) -> None:
             f"--resume: the recipe differs from the run's own in {', '.join(changed)}; "
             "resume without changes, or start a new run"
         )
-

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from guerdon.core.errors import ConfigError
-from guerdon.run.config import RunSettings
+from guerdon.run.settings import RunSettings
 from guerdon.run.opening import check_compatible, interrupts, open_folder
 from guerdon.run.progress import Display
 

@@ -11,7 +11,8 @@ from guerdon.cli.command import Command, add_overrides
 from guerdon.core.errors import UserError
 
 if TYPE_CHECKING:
-    from guerdon.run.config import RunConfig, RunSettings
+    from guerdon.run.config import RunConfig
+    from guerdon.run.settings import RunSettings
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from guerdon.core.errors import PluginError, RolloutFailure, UserError
@@ -49,6 +49,12 @@ class Rubric:
         if config.reward and config.reward.calibration:
             tree.calibration = Calibration.load(config.reward.calibration, config.calibrate)
         return cls({name: (part, part.build()) for name, part in config.rewards.items()}, tree)
+
+    def without(self, names: Collection[str]) -> Rubric:
+        """The other verifiers, the very same; the reward is their weighted sum. Without names: this rubric."""
+        if not names:
+            return self
+        return Rubric({name: entry for name, entry in self.verifiers.items() if name not in names})
 
     async def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
         """Score every rollout of every group.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,11 +24,13 @@ from guerdon.rollout.local import LocalEngine
 from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
 from guerdon.run.config import RunConfig, RunOptions
+from guerdon.run.config_rm import REWARD_MODEL, own_judges, own_parts
 from guerdon.run.evaluate import Evaluator
 from guerdon.run.folder import CALIBRATION, RunFolder
 from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
+from guerdon.run.own_reward import train_own_reward_model
 from guerdon.run.progress import Display
 from guerdon.run.replay import read_rollouts
 from guerdon.run.sinks import open_sinks
@@ -86,8 +89,11 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
     with ExitStack() as stack:
         rubric = Rubric.from_config(config.rubric)
         stack.callback(rubric.close)
-        rubric.check()
+        evaluated = rubric.without(own_judges(config.rewards))  # its own reward model is not trained yet
+        evaluated.check()
         folder = stack.enter_context(open_folder(config, options.resume))
+        for name, judge in own_parts(config.rewards, folder.path).items():
+            rubric.verifiers[name] = judge, judge.build()
         store = CheckpointStore(folder.checkpoints, keep=config.save_total_limit, notify=display.say)
         resumed = store.latest() if options.resume else None
         folder.rewind(_reached(config, resumed))
@@ -107,7 +113,7 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
             rubric=rubric,
             split=split,
             evaluator=Evaluator(
-                rollouter, rubric, config.eval, config.rollout, problems=split.eval, seed=config.seed
+                rollouter, evaluated, config.eval, config.rollout, problems=split.eval, seed=config.seed
             ),
             interrupted=stack.enter_context(interrupts(display)),
             resumed=resumed,
@@ -158,6 +164,9 @@ async def _stages(run: _Run, config: RunConfig, options: RunOptions) -> RunResul
     if at is None and config.eval.before:
         await _evaluate(run, config, "before", "start", 0)
     for name in names:
+        if name == REWARD_MODEL:
+            await _train_reward_model(run, config, options)
+            continue
         step = await _train(run, config, options, name)
         await _evaluate(run, config, f"after {name}", name, step)
     assert run.keeper.newest is not None
@@ -173,6 +182,15 @@ async def _train(run: _Run, config: RunConfig, options: RunOptions, name: str) -
     await train(stage)
     stage.learner.close()
     return stage.progress.step
+
+
+async def _train_reward_model(run: _Run, config: RunConfig, options: RunOptions) -> None:
+    if options.replay:  # recorded rollouts have their scores
+        return
+    await train_own_reward_model(
+        config, run.folder.path, run.keeper.newest, run.display, interrupted=run.interrupted
+    )
+    gc.collect()  # its optimiser and graph, before the next stage needs the memory
 
 
 async def _evaluate(run: _Run, config: RunConfig, label: str, stage: str, step: int) -> None:
@@ -236,6 +254,7 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
 def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) -> Source:
     if options.replay:
         return ReplaySource(dict(read_rollouts(options.replay)))
+    run.rubric.check()
     seed = derive_seed(config.seed, "grpo")
     return RolloutSource(
         run.rollouter,

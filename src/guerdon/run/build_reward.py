@@ -85,11 +85,21 @@ def run_reward_recipe(config: RewardRunConfig, options: RunOptions | None = None
         UserError: the recipe, its data or its backbone cannot be used, or the scores collapsed and it asked to stop.
         InterruptedRunError: the user pressed Ctrl-C; the step in progress was finished and saved.
     """
-    options = options or RunOptions()
-    with ExitStack() as stack:
-        display = stack.enter_context(Display())
-        run = stack.enter_context(_open(config, options, display))
-        return asyncio.run(_train(run, config))
+    with Display() as display:
+        return asyncio.run(train_reward_model(config, options or RunOptions(), display))
+
+
+async def train_reward_model(
+    config: RewardRunConfig, options: RunOptions, display: Display
+) -> RewardRunResult:
+    """As `run_reward_recipe`, within a run that has a display.
+
+    Raises:
+        UserError: as there.
+        InterruptedRunError: as there.
+    """
+    with _open(config, options, display) as run:
+        return await _train(run, config)
 
 
 @dataclass(slots=True)

@@ -1,11 +1,12 @@
 """A recipe, validated: everything a run needs, torch-free.
 
-A recipe is a sparse TOML with at most nine tables: model, data, rollout, rewards, reward, algorithm, train,
-sft, eval.
+A recipe is a sparse TOML with at most ten tables: model, data, rollout, rewards, reward, algorithm, train,
+sft, rm, eval.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,11 +21,12 @@ from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.spec import RewardSpec
 from guerdon.rollout.config import RolloutConfig
-from guerdon.run.sinks import SINKS
+from guerdon.run.config_rm import RewardStageConfig, own_judges
+from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
 from guerdon.train.table import resolve_row
 
-Stage = Literal["sft", "grpo"]
+Stage = Literal["sft", "rm", "grpo"]
 
 
 class EvalConfig(Config):
@@ -46,35 +48,11 @@ class EvalConfig(Config):
     """Name of the reward part that says whether the layout is right; without it, no such row."""
 
 
-class RunSettings(Config):
-    """What every run has, whatever it trains."""
-
-    name: str = "run"
-    """Folder of the run inside `output_dir`."""
-    seed: int = Field(default=0, ge=0)
-    """Everything random derives from it."""
-    output_dir: str = "runs"
-    """Where run folders are made."""
-    report_to: tuple[str, ...] = ()
-    """Further sinks besides metrics.jsonl: tensorboard, wandb, mlflow."""
-    save_steps: int = Field(default=25, ge=1)
-    """Optimiser steps between checkpoints; one is also written at the end of each stage."""
-    save_total_limit: int = Field(default=2, ge=1)
-    """Checkpoints kept."""
-
-    @field_validator("report_to")
-    @classmethod
-    def _known_sinks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            SINKS.get(name)
-        return value
-
-
 class RunConfig(RunSettings):
     """One run that trains a policy."""
 
     stages: tuple[Stage, ...] = ("sft", "grpo")
-    """What is trained, in order."""
+    """What is trained, in order; `rm` makes pairs of the policy's own answers and trains a reward model on them."""
     log_completions: bool = True
     """Write every step's rollouts as Parquet with TRL's columns."""
     max_failed_steps: int = Field(default=3, ge=0)
@@ -90,6 +68,7 @@ class RunConfig(RunSettings):
     algorithm: AlgorithmConfig = Field(default_factory=AlgorithmConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
     sft: SftConfig = Field(default_factory=SftConfig)
+    rm: RewardStageConfig = Field(default_factory=RewardStageConfig)
     eval: EvalConfig = Field(default_factory=EvalConfig)
 
     @property
@@ -116,10 +95,30 @@ class RunConfig(RunSettings):
             problems.append(
                 f"eval.accuracy: {self.eval.accuracy!r} names no part of rewards ({', '.join(self.rewards)})"
             )
+        problems += self._reward_stage_problems()
         issues += [Issue.parse(problem) for problem in problems]
         if issues:
             raise EntryError(issues)
         return self
+
+    def _reward_stage_problems(self) -> Iterator[str]:
+        """What the stage `rm` lacks, and what lacks the stage."""
+        own = own_judges(self.rewards)
+        before = self.stages[: self.stages.index("grpo")] if "grpo" in self.stages else self.stages
+        if "grpo" in self.stages and own and "rm" not in before:
+            yield (
+                f"rewards.{own[0]}.path: missing; name a reward model, or let this run train one: "
+                'stages = ["sft", "rm", "grpo"]'
+            )
+        if "rm" not in self.stages:
+            return
+        if self.stages[-1] == "rm":
+            yield "stages: ends with rm; a reward model alone is for: guerdon rm train RECIPE"
+        for name in self.rm.labels or (self.eval.accuracy,):
+            if name not in self.rewards:
+                yield f"rm.labels: {name!r} names no part of rewards ({', '.join(self.rewards)})"
+            elif name in own:
+                yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
 
 
 @dataclass(frozen=True, slots=True)

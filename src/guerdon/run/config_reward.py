@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from guerdon.core.config import Config
 from guerdon.data.preferences.config import PreferenceDataConfig
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
-from guerdon.run.config import RunSettings
+from guerdon.run.settings import RunSettings
 from guerdon.train.config import RewardLossConfig, RewardTrainConfig
 
 

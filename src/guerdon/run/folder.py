@@ -30,10 +30,11 @@ from guerdon.core.errors import CheckpointError, DataError, UserError
 from guerdon.core.types import CreditedGroup, Json, ScoredGroup
 from guerdon.rewards.calibration import Calibration
 from guerdon.run.completions import Entry, credited_entries, evaluated_entries, write_groups
-from guerdon.run.config import RunConfig, RunSettings
+from guerdon.run.config import RunConfig
 from guerdon.run.durable import TEMPORARY, append_line, write_file
 from guerdon.run.lock import FolderLock
 from guerdon.run.provenance import provenance
+from guerdon.run.settings import RunSettings
 
 S = TypeVar("S", bound=RunSettings)
 

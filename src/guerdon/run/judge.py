@@ -56,6 +56,10 @@ class RewardModelJudge:
         return self._model
 
     def _folder(self) -> str | Path:
+        if self.config.path is None:
+            raise ModelError(
+                "none given: this recipe trains its reward model itself, in stage rm; name the folder `rm` of such a run"
+            )
         folder = Path(self.config.path).expanduser()
         if (folder / "checkpoints").is_dir():
             return newest_model(folder)

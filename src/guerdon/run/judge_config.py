@@ -14,8 +14,9 @@ class RewardModelConfig(VerifierConfig):
     """A trained reward model, in this process: its score in [-1, 1]."""
 
     kind: Literal["reward_model"] = "reward_model"
-    path: str
-    """A reward model's folder, a run folder of `guerdon rm train`, or a sequence classifier with one label."""
+    path: str | None = None
+    """A reward model's folder, a run folder of `guerdon rm train`, or a sequence classifier with one label. Left out:
+    the one that stage `rm` of this recipe trains."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Number format of its trunk."""
     device: str = "auto"

@@ -14,7 +14,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from guerdon.run.config_preferences import PreferencesRunConfig
 from guerdon.run.durable import write_file
 from guerdon.run.progress import Display
 from guerdon.run.provenance import provenance
+from guerdon.run.stage import InterruptedRunError
 
 BATCH = 32
 """Problems between two states on disk."""
@@ -59,22 +60,41 @@ def make_preferences(config: PreferencesRunConfig, output: Path) -> Made:
     Raises:
         UserError: the file is another recipe's, or data, model or a part of the reward cannot be used.
     """
+    with Display() as display:
+        return asyncio.run(add_preferences(config, output, display))
+
+
+async def add_preferences(
+    config: PreferencesRunConfig,
+    output: Path,
+    display: Display,
+    *,
+    interrupted: Callable[[], bool] | None = None,
+) -> Made:
+    """As `make_preferences`, within a run that has a display and minds Ctrl-C itself.
+
+    Raises:
+        UserError: as there.
+        InterruptedRunError: the user asked to stop; all batches so far are saved.
+    """
     problems = load_problems(config.data, config.seed).train[: config.num_problems]
     made = _State.open(output, config)
+    if made.done >= len(problems):
+        return made.made()
     rubric = Rubric.from_config(config.rubric)
     try:
         rubric.check()
-        with Display() as display:
-            if made.done < len(problems):
-                rollouters = _rollouters(config)
-                display.begin("preferences", -(-len(problems) // BATCH), done=made.done // BATCH)
-                for start in range(made.done, len(problems), BATCH):
-                    batch = problems[start : start + BATCH]
-                    made.add(list(_pairs(config, rollouters, rubric, batch, made.left_out)), len(batch))
-                    display.advance(f"{made.num_pairs} pairs")
+        rollouters = _rollouters(config)
+        display.begin("preferences", -(-len(problems) // BATCH), done=made.done // BATCH)
+        for start in range(made.done, len(problems), BATCH):
+            if interrupted and interrupted():
+                raise InterruptedRunError(f"stopped with {made.num_pairs} preferences; they are saved")
+            batch = problems[start : start + BATCH]
+            made.add(await _pairs(config, rollouters, rubric, batch, made.left_out), len(batch))
+            display.advance(f"{made.num_pairs} pairs")
     finally:
         rubric.close()
-    return Made(output, made.num_pairs, made.done, made.left_out)
+    return made.made()
 
 
 def _rollouters(config: PreferencesRunConfig) -> dict[str, Rollouter]:
@@ -86,13 +106,13 @@ def _rollouters(config: PreferencesRunConfig) -> dict[str, Rollouter]:
     return found
 
 
-def _pairs(
+async def _pairs(
     config: PreferencesRunConfig,
     rollouters: dict[str, Rollouter],
     rubric: Rubric,
     problems: Sequence[Problem],
     left_out: Counter[str],
-) -> Iterator[Preference]:
+) -> list[Preference]:
     answers: dict[str, list[Answer]] = {problem.id: [] for problem in problems}
     for source, rollouter in rollouters.items():
         groups = rollouter.rollout(
@@ -101,8 +121,9 @@ def _pairs(
             num_generations=config.sampling.num_generations,
             seed=derive_seed(config.seed, "preferences", source),
         )
-        for scored in asyncio.run(rubric.score(groups)):
+        for scored in await rubric.score(groups):
             answers[scored.group.problem.id] += _answers(scored, source, left_out)
+    pairs: list[Preference] = []
     for problem in problems:
         candidates = Candidates(
             problem=_told(problem, config, answers[problem.id]),
@@ -110,7 +131,8 @@ def _pairs(
             source=config.source,
             has_ties=False,  # two answers with one label: nobody compared them
         )
-        yield from pairs_of(candidates, config.pairing, seed=config.seed, left_out=left_out)
+        pairs += pairs_of(candidates, config.pairing, seed=config.seed, left_out=left_out)
+    return pairs
 
 
 def _answers(scored: ScoredGroup, source: str, left_out: Counter[str]) -> Iterator[Answer]:
@@ -188,6 +210,10 @@ class _State:
         with output.open("r+b") as file:
             file.truncate(state.size)
         return state
+
+    def made(self) -> Made:
+        """What has been made so far."""
+        return Made(self.output, self.num_pairs, self.done, self.left_out)
 
     def add(self, pairs: Sequence[Preference], num_problems: int) -> None:
         """Append one batch, then the state: in this order, so that a state never promises what is not there."""

@@ -13,6 +13,7 @@ from guerdon.rewards.rubric import Rubric
 from guerdon.rollout.local import LocalEngine
 from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.config import RunConfig
+from guerdon.run.config_rm import own_judges
 from guerdon.run.evaluate import Evaluator
 from guerdon.run.progress import Display
 
@@ -37,7 +38,8 @@ def evaluate_recipe(config: RunConfig, *, model: str | None = None) -> Mapping[s
     if not config.eval.num_problems:
         raise ConfigError("eval.num_problems: 0 turns evaluation off; try --set eval.num_problems=200")
     split = load_problems(config.data, config.seed)
-    rubric = Rubric.from_config(config.rubric)
+    built = Rubric.from_config(config.rubric)
+    rubric = built.without(own_judges(config.rewards))
     with Display() as display:
         try:
             rubric.check()
@@ -49,5 +51,5 @@ def evaluate_recipe(config: RunConfig, *, model: str | None = None) -> Mapping[s
             display.begin(f"evaluating {source}", evaluator.num_ticks)
             found = asyncio.run(evaluator.evaluate(source, "eval", 0, tick=display.advance))
         finally:
-            rubric.close()
+            built.close()
     return found.record(None, config.seed)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from guerdon.core.errors import ConfigError
-from guerdon.run.config import RunSettings
 from guerdon.run.folder import RunFolder, read_config_of
 from guerdon.run.progress import Display
+from guerdon.run.settings import RunSettings
 
 
 @contextmanager

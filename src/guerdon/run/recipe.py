@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from guerdon.core.config import Config, Issue, issues_of
 from guerdon.core.errors import ConfigError, did_you_mean
-from guerdon.run.config import RunConfig, RunSettings
+from guerdon.run.config import RunConfig
 from guerdon.run.folder import read_config_of
+from guerdon.run.settings import RunSettings
 
 R = TypeVar("R", bound=Config)
 S = TypeVar("S", bound=RunSettings)

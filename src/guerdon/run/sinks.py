@@ -25,8 +25,8 @@ from guerdon.core.types import Sink
 from guerdon.run.durable import write_file
 
 if TYPE_CHECKING:
-    from guerdon.run.config import RunSettings
     from guerdon.run.folder import RunFolder
+    from guerdon.run.settings import RunSettings
 
 SINKS = Registry(
     noun="sink",

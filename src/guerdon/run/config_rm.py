@@ -1,0 +1,112 @@
+"""The stage `rm` of a policy's recipe: its table, and the two recipes it stands for. Torch-free.
+
+policy --answers--> labelled by rules --pairs--> RUN/rm/pairs.jsonl --reward model--> RUN/rm/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from guerdon.core.config import Config
+from guerdon.data.preferences.config import (
+    JsonlPreferencesConfig,
+    PairingConfig,
+    PreferenceDataConfig,
+)
+from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
+from guerdon.rewards.config import VerifierConfig
+from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig
+from guerdon.run.config_reward import RewardEvalConfig, RewardRunConfig
+from guerdon.run.judge_config import RewardModelConfig
+from guerdon.train.config import RewardLossConfig, RewardTrainConfig
+
+if TYPE_CHECKING:
+    from guerdon.run.config import RunConfig
+
+REWARD_MODEL = "rm"
+"""Name of the stage, and of the folder inside the run's own that it leaves: a run of `guerdon rm train`."""
+PAIRS = "rm_pairs.jsonl"
+"""The pairs it is trained on, beside that folder."""
+
+
+class RewardStageConfig(Config):
+    """The stage `rm`: the policy's own answers are labelled by rules, paired, and a reward model learns from them."""
+
+    num_problems: int = Field(default=200, ge=1)
+    """Training problems whose answers are compared."""
+    num_generations: int = Field(default=4, ge=2)
+    """Answers to each."""
+    labels: tuple[str, ...] = ()
+    """Parts of `rewards` that label the answers; left out: the one of `eval.accuracy`."""
+    pairing: PairingConfig = Field(default_factory=PairingConfig)
+    """Which answers become pairs."""
+    eval_fraction: float = Field(default=0.1, gt=0.0, lt=1.0)
+    """Share of these problems that is held out, to see what the reward model is worth."""
+    head: HeadConfig = Field(default_factory=HeadConfig)
+    """As `[head]` of a reward model's recipe."""
+    input: InputConfig = Field(default_factory=InputConfig)
+    """As `[input]` there."""
+    loss: RewardLossConfig = Field(default_factory=RewardLossConfig)
+    """As `[loss]` there."""
+    train: RewardTrainConfig = Field(default_factory=RewardTrainConfig)
+    """As `[train]` there."""
+    eval: RewardEvalConfig = Field(default_factory=RewardEvalConfig)
+    """As `[eval]` there."""
+
+
+def own_judges(rewards: Mapping[str, VerifierConfig]) -> list[str]:
+    """Names of the parts that are the reward model of the run itself: they have no path."""
+    return [
+        name for name, part in rewards.items() if isinstance(part, RewardModelConfig) and part.path is None
+    ]
+
+
+def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[str, VerifierConfig]:
+    """Those parts, with the reward model that the run in this folder has trained, or will have."""
+    path = str(run_folder / REWARD_MODEL)
+    return {name: rewards[name].model_copy(update={"path": path}) for name in own_judges(rewards)}
+
+
+def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
+    """What the stage asks of `guerdon prefs make`; `model` answers."""
+    stage = config.rm
+    shared = {name: getattr(config.rollout, name) for name in CandidatesConfig.model_fields}
+    return PreferencesRunConfig(
+        seed=config.seed,
+        num_problems=stage.num_problems,
+        model=_backbone(config, model),
+        data=config.data,
+        sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
+        rewards={name: config.rewards[name] for name in stage.labels or (config.eval.accuracy,)},
+        pairing=stage.pairing,
+    )
+
+
+def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunConfig:
+    """What the stage asks of `guerdon rm train`; `model` is its backbone."""
+    stage = config.rm
+    return RewardRunConfig(
+        name=REWARD_MODEL,
+        output_dir=str(run_folder),
+        seed=config.seed,
+        save_steps=config.save_steps,
+        save_total_limit=config.save_total_limit,
+        model=_backbone(config, model),
+        data=PreferenceDataConfig(
+            train={"own": JsonlPreferencesConfig(path=str(run_folder / PAIRS), source="r1_like")},
+            eval_fraction=stage.eval_fraction,
+        ),
+        head=stage.head,
+        input=stage.input,
+        loss=stage.loss,
+        train=stage.train,
+        eval=stage.eval,
+    )
+
+
+def _backbone(config: RunConfig, model: str) -> ModelConfig:
+    return config.model.model_copy(update={"source": model, "revision": None})

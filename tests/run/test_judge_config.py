@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from guerdon.core.errors import ConfigError
+from guerdon.core.errors import ModelError
 from guerdon.rewards.config import parse_rewards
 from guerdon.run.judge_config import RewardModelConfig
 
@@ -16,9 +16,12 @@ def test_it_is_a_kind_of_reward() -> None:
     assert config.name == "quality"
 
 
-def test_a_path_is_needed() -> None:
-    with pytest.raises(ConfigError, match="path: missing"):
-        parse_rewards({"reward_model": {}})
+def test_without_a_path_only_its_own_run_can_have_it() -> None:
+    judge = parse_rewards({"reward_model": {}})["reward_model"].build()
+    with pytest.raises(
+        ModelError, match=r"path: none given: this recipe trains its reward model itself, in stage rm"
+    ):
+        judge.check()
 
 
 def test_reading_a_recipe_with_it_needs_no_torch() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from guerdon.core.errors import ConfigError
-from guerdon.run.settings import RunSettings
 from guerdon.run.opening import check_compatible, interrupts, open_folder
 from guerdon.run.progress import Display
+from guerdon.run.settings import RunSettings
 
 
 def settings(tmp_path: Path, **fields: object) -> RunSettings:

@@ -20,14 +20,10 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _write(run: Path) -> Path:
-    from guerdon.explain.report import write_report
     from guerdon.run.folder import kind_of
+    from guerdon.run.reward_report import write_reports, write_reward_report
 
-    if kind_of(run) == "reward_model":
-        from guerdon.run.reward_report import write_reward_report
-
-        return write_reward_report(run)
-    return write_report(run)
+    return write_reward_report(run) if kind_of(run) == "reward_model" else write_reports(run)
 
 
 COMMAND = Command(

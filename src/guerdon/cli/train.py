@@ -42,9 +42,9 @@ def _run(args: argparse.Namespace) -> int:
     config = _config(args)
     need_training("guerdon train")
     from guerdon.cli.table import write_line
-    from guerdon.explain.report import write_report
     from guerdon.explain.terminal import results_table
     from guerdon.run.build import run_recipe
+    from guerdon.run.reward_report import write_reports
 
     started = time.time()
     try:
@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
     if result.evals:
         write_line(results_table(result.evals))
     write_line(f"model   {result.model}")
-    write_line(f"report  {write_report(result.folder)}")
+    write_line(f"report  {write_reports(result.folder)}")
     return 0
 
 

@@ -24,6 +24,8 @@ from guerdon.rewards.rubric_config import RubricConfig
 
 MAX_METRICS = 300
 """Different metrics of one stage that are kept; the rest is not drawn."""
+REWARD_MODEL = "rm"
+"""The stage, and the folder inside the run's, of a reward model that the run trains itself."""
 _STEPS_KEY = {"sft": "sft", "grpo": "train"}
 """Stage to the recipe's table that holds its `max_steps`."""
 
@@ -79,6 +81,8 @@ class Run:
     evals: tuple[Evaluation, ...]
     notices: tuple[str, ...]
     """Sentences about what is missing or damaged."""
+    reward_evals: tuple[Evaluation, ...] = ()
+    """Of the reward model that the run trained for itself; none if it did not."""
 
     def setting(self, *path: str) -> Json:
         """A value of the recipe, or None: `run.setting("eval", "accuracy")`."""
@@ -126,6 +130,7 @@ def read_run(folder: Path) -> Run:
         stages=stages,
         evals=evals,
         notices=tuple(notices),
+        reward_evals=_read_evals(folder / REWARD_MODEL / "evals.jsonl", []),
     )
 
 

@@ -15,7 +15,7 @@ from guerdon.explain.examples import comparisons, training_rollouts
 from guerdon.explain.figure import figure
 from guerdon.explain.page import folded, heading, page, section
 from guerdon.explain.panels import panels
-from guerdon.explain.read import Run, Stage, read_run
+from guerdon.explain.read import REWARD_MODEL, Run, Stage, read_run
 from guerdon.explain.rollouts import compare, training_steps
 from guerdon.explain.tables import metric_numbers, provenance, recipe, results
 from guerdon.explain.words import duration, label_name, run_is_finished, stage_name, verdict
@@ -56,6 +56,7 @@ def report_html(run_folder: Path) -> str:
         "<main>",
         _facts(run),
         section("results", "Held-out results", results(run.evals)),
+        _reward_model(run),
         *(_stage_section(run, index, charts) for index in range(len(run.stages))),
         section("examples", "The same problem, before and after", examples),
         section("rollouts", "Training rollouts", (_filter() if steps else "") + rollouts),
@@ -119,6 +120,17 @@ def _stage_section(run: Run, number: int, charts: dict[str, Json]) -> str:
     numbers = folded("All metrics as numbers", metric_numbers(stage))
     title = f"{visible(stage_name(stage.name))} curves"
     return section(f"stage-{number}", title, f'{lead}<div class="charts">{"".join(figures)}</div>{numbers}')
+
+
+def _reward_model(run: Run) -> str:
+    """What the reward model that the run trained for itself is worth."""
+    if not run.reward_evals:
+        return ""
+    link = (
+        f'<p class="lead">Trained on pairs of this run\'s own answers; <a href="{REWARD_MODEL}/{REPORT}">its own report'
+        "</a> has the pictures.</p>"
+    )
+    return section("reward-model", "Reward model", link + results(run.reward_evals, "held-out pairs"))
 
 
 def _filter() -> str:

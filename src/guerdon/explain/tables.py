@@ -27,7 +27,7 @@ MAX_ROWS = 400
 _KEY_PACKAGES = ("guerdon", "torch", "transformers", "peft", "datasets", "pyarrow", "numpy")
 
 
-def results(evals: Sequence[Evaluation]) -> str:
+def results(evals: Sequence[Evaluation], over: str = "held-out problems") -> str:
     """Before / after SFT / after GRPO, then the change of each stage and of the whole run."""
     if not evals:
         return '<p class="empty">This run has no evaluation yet.</p>'
@@ -37,9 +37,9 @@ def results(evals: Sequence[Evaluation]) -> str:
     head += "".join(f'<th scope="col" class="change">{visible(title)}</th>' for title, _ in changes)
     rows = "".join(_result_row(name, evals, changes) for name in names)
     problems = sorted({item.num_problems for item in evals})
-    over = " / ".join(f"{count:,}" for count in problems)
+    counts = " / ".join(f"{count:,}" for count in problems)
     note = (
-        f"Over {over} held-out problems, the same ones each time. Small numbers and bars: bootstrap 95 % "
+        f"Over {counts} {over}, the same ones each time. Small numbers and bars: bootstrap 95 % "
         "intervals; changes are paired problem by problem, coloured where the interval leaves out 0."
     )
     return (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from guerdon.explain.escape import number
 from guerdon.explain.glossary import term
-from guerdon.explain.read import Evaluation, Interval, Run, Stage
+from guerdon.explain.read import REWARD_MODEL, Evaluation, Interval, Run, Stage
 
 RESAMPLES = 2000
 _MINUS = str.maketrans("-", "−")
@@ -92,7 +92,7 @@ def label_name(name: str) -> str:
     >>> label_name("after sft")
     'after SFT'
     """
-    return " ".join(word.upper() if word in ("sft", "grpo") else word for word in name.split())
+    return " ".join(word.upper() if word in ("sft", "rm", "grpo") else word for word in name.split())
 
 
 def duration(seconds: float) -> str:
@@ -137,6 +137,7 @@ def run_is_finished(run: Run) -> bool:
     """Whether every stage of the recipe has all its steps."""
     planned = run.setting("stages")
     names = [str(name) for name in planned] if isinstance(planned, list) else []
+    names = [name for name in names if name != REWARD_MODEL]  # it has a folder of its own
     done = {stage.name for stage in run.stages if stage.last_step >= (stage.planned_steps or 0)}
     return set(names) <= done
 

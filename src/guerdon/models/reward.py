@@ -242,7 +242,8 @@ def load_reward_model(
     """
     folder = Path(model.source).expanduser()
     meta = _read_meta(folder) if folder.is_dir() else {}
-    trunk = load_backbone(model, seed=seed, progress=progress)
+    with _no_report_of_unused_weights():
+        trunk = load_backbone(model, seed=seed, progress=progress)
     encoder = is_encoder(trunk)
     check_tokens(trunk.tokenizer, encoder=encoder, source=model.source)
     stored = parse_config(HeadConfig, meta["head"], where=str(folder / META)) if meta else None
@@ -272,6 +273,19 @@ def load_reward_model(
         encoder=encoder,
         version=version_of(folder) if meta or foreign is not None else "untrained",
     )
+
+
+@contextmanager
+def _no_report_of_unused_weights() -> Iterator[None]:
+    """The trunk of a classifier is loaded without its score: transformers would tell of it at length."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def version_of(folder: Path) -> str:

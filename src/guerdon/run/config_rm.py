@@ -21,7 +21,6 @@ from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.rewards.config import VerifierConfig
 from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig
 from guerdon.run.config_reward import RewardEvalConfig, RewardRunConfig
-from guerdon.run.judge_config import RewardModelConfig
 from guerdon.train.config import RewardLossConfig, RewardTrainConfig
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class RewardStageConfig(Config):
     num_generations: int = Field(default=4, ge=2)
     """Answers to each."""
     labels: tuple[str, ...] = ()
-    """Parts of `rewards` that label the answers; left out: the one of `eval.accuracy`."""
+    """Parts of `rewards` that label the answers by their weighted sum; left out: the one of `eval.accuracy`."""
     pairing: PairingConfig = Field(default_factory=PairingConfig)
     """Which answers become pairs."""
     eval_fraction: float = Field(default=0.1, gt=0.0, lt=1.0)
@@ -61,7 +60,9 @@ class RewardStageConfig(Config):
 def own_judges(rewards: Mapping[str, VerifierConfig]) -> list[str]:
     """Names of the parts that are the reward model of the run itself: they have no path."""
     return [
-        name for name, part in rewards.items() if isinstance(part, RewardModelConfig) and part.path is None
+        name
+        for name, part in rewards.items()
+        if part.kind == "reward_model" and getattr(part, "path", None) is None
     ]
 
 
@@ -81,7 +82,7 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
         model=_backbone(config, model),
         data=config.data,
         sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
-        rewards={name: config.rewards[name] for name in stage.labels or (config.eval.accuracy,)},
+        rewards={name: _label(config.rewards[name]) for name in stage.labels or (config.eval.accuracy,)},
         pairing=stage.pairing,
     )
 
@@ -106,6 +107,11 @@ def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunC
         train=stage.train,
         eval=stage.eval,
     )
+
+
+def _label(part: VerifierConfig) -> VerifierConfig:
+    """A part that the policy does not learn from (weight 0) can still say which answer is better."""
+    return part if part.weight else part.model_copy(update={"weight": 1.0})
 
 
 def _backbone(config: RunConfig, model: str) -> ModelConfig:

@@ -114,12 +114,14 @@ async def _pairs(
     left_out: Counter[str],
 ) -> list[Preference]:
     answers: dict[str, list[Answer]] = {problem.id: [] for problem in problems}
-    for source, rollouter in rollouters.items():
+    for number, (source, rollouter) in enumerate(rollouters.items()):
         groups = rollouter.rollout(
             problems,
             config.sampling,
             num_generations=config.sampling.num_generations,
-            seed=derive_seed(config.seed, "preferences", source),
+            seed=derive_seed(
+                config.seed, "preferences", number
+            ),  # not by source: a folder may stand elsewhere
         )
         for scored in await rubric.score(groups):
             answers[scored.group.problem.id] += _answers(scored, source, left_out)

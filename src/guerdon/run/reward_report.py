@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from guerdon.core.errors import UserError
+from guerdon.explain.report import write_report
 from guerdon.explain.reward_model.page import write_page
 from guerdon.explain.reward_model.rows import ScoredPair, read_pairs
 from guerdon.explain.reward_model.summary import Summary, summarise
 from guerdon.run.build_reward import pairs_file
 from guerdon.run.config_reward import RewardRunConfig
+from guerdon.run.config_rm import REWARD_MODEL
 from guerdon.run.folder import EVALS, REPORT, read_config_of, read_records
 
 
@@ -21,6 +23,17 @@ def write_reward_report(run_folder: Path) -> Path:
         UserError: no such run, nothing evaluated yet, or the page cannot be written.
     """
     return write_page(run_folder / REPORT, reward_summary(run_folder))
+
+
+def write_reports(run_folder: Path) -> Path:
+    """Write report.html of a policy's run, and that of the reward model it trained for itself, if it has one.
+
+    Raises:
+        UserError: no such run, or a page cannot be written.
+    """
+    if read_records(run_folder / REWARD_MODEL / EVALS):
+        write_reward_report(run_folder / REWARD_MODEL)
+    return write_report(run_folder)
 
 
 def reward_summary(run_folder: Path) -> Summary:

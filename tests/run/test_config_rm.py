@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guerdon.core.config import parse_config
+from guerdon.core.errors import ConfigError
+from guerdon.run.config import RunConfig
+from guerdon.run.config_rm import own_judges, own_parts, preferences_recipe, reward_recipe
+from guerdon.run.judge_config import RewardModelConfig
+
+RECIPE: dict[str, Any] = {
+    "seed": 3,
+    "stages": ["sft", "rm", "grpo"],
+    "model": {"source": "builtin:tiny", "lora": {"r": 4}},
+    "data": {"system_prompt": "Think.", "train": {"kind": "arith", "num_problems": 40}},
+    "rollout": {"max_completion_length": 17, "temperature": 0.7},
+    "rewards": {
+        "math": {},
+        "format": {"weight": 0.1},
+        "judge": {"kind": "reward_model"},
+        "other": {"kind": "reward_model", "path": "runs/other", "weight": 0.0},
+    },
+    "rm": {
+        "num_problems": 30,
+        "num_generations": 6,
+        "pairing": {"max_pairs": 2},
+        "train": {"batch_size": 5},
+        "head": {"kind": "ensemble"},
+    },
+}
+
+
+def config(**changes: Any) -> RunConfig:
+    return parse_config(RunConfig, {**RECIPE, **changes})
+
+
+def test_a_reward_model_without_a_path_is_the_run_s_own() -> None:
+    rewards = config().rewards
+    assert own_judges(rewards) == ["judge"]
+    (own,) = own_parts(rewards, Path("/runs/x")).values()
+    assert isinstance(own, RewardModelConfig)
+    assert (own.name, own.path) == ("judge", "/runs/x/rm")
+
+
+def test_its_pairs_are_of_the_run_s_own_problems_sampling_and_labels() -> None:
+    recipe = preferences_recipe(config(), "/ckpt/model")
+    assert (recipe.seed, recipe.num_problems, recipe.model.source) == (3, 30, "/ckpt/model")
+    assert recipe.data == config().data
+    sampling = recipe.sampling
+    assert (sampling.num_generations, sampling.max_completion_length, sampling.temperature) == (6, 17, 0.7)
+    assert list(recipe.rewards) == ["math"], "left out: the part that eval.accuracy names"
+    assert recipe.pairing.max_pairs == 2
+    chosen = preferences_recipe(config(rm={"labels": ["math", "format"]}), "m")
+    assert list(chosen.rewards) == ["math", "format"]
+
+
+def test_it_is_trained_as_its_table_says(tmp_path: Path) -> None:
+    recipe = reward_recipe(config(), "/ckpt/model", tmp_path)
+    assert Path(recipe.output_dir, recipe.name) == tmp_path / "rm"
+    assert (recipe.seed, recipe.train.batch_size, recipe.head.kind) == (3, 5, "ensemble")
+    assert recipe.model.lora
+    assert recipe.model.lora.r == 4
+    (pairs,) = recipe.data.train.values()
+    assert pairs.model_dump()["path"] == str(tmp_path / "rm_pairs.jsonl")
+    assert parse_config(type(recipe), recipe.model_dump(mode="json")) == recipe, (
+        "it is written down and resumed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stages": ["sft", "grpo"]}, r"rewards.judge.path: missing.*stages = \[\"sft\", \"rm\", \"grpo\"\]"),
+        ({"stages": ["sft", "grpo", "rm"]}, "rewards.judge.path: missing"),
+        ({"stages": ["sft", "rm"]}, "stages: ends with rm.*guerdon rm train"),
+        ({"rm": {"labels": ["maths"]}}, "rm.labels: 'maths' names no part"),
+        ({"rm": {"labels": ["judge"]}}, "rm.labels: 'judge' is the reward model that is to be trained"),
+        ({"rm": {"num_generations": 1}}, "rm.num_generations"),
+    ],
+)
+def test_what_cannot_work_is_said_before_the_run(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        config(**changes)
+
+
+def test_without_grpo_nobody_needs_the_judge() -> None:
+    assert config(stages=["sft"]).stages == ("sft",)

@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help: ## these words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-quickstart: ## install, then run recipes/quickstart.toml (about a quarter of an hour on two slow cores)
+quickstart: ## install, then run recipes/quickstart.toml (under 20 minutes on two slow cores)
 	@PYTHON=$(PYTHON) tools/setup.sh run
 	@$(BIN)/guerdon train recipes/quickstart.toml
 

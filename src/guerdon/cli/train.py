@@ -92,7 +92,7 @@ COMMAND = Command(
     summary="train a model by a recipe, and write its report",
     details="Evaluates before and after each stage. Ctrl-C finishes the step and saves; twice stops at once.",
     examples=(
-        ("guerdon train quickstart", "the shipped recipe, about ten minutes on two CPU cores"),
+        ("guerdon train quickstart", "the shipped recipe, under 20 minutes on two CPU cores"),
         ("guerdon train mine.toml --set train.max_steps=60", "a recipe of your own, one field changed"),
         ("guerdon train --resume runs/quickstart", "go on after an interruption, bit for bit"),
         ("guerdon train mine.toml --replay-rollouts runs/first", "another algorithm on the same rollouts"),

@@ -145,10 +145,14 @@ def _check_plugins(config: RunConfig) -> None:
     Raises:
         ConfigError: all that cannot be had, at once.
     """
+    from guerdon.run.config_rm import own_judges
     from guerdon.run.sinks import describe_sinks
 
     problems = []
+    own = own_judges(config.rewards)
     for name, part in config.rewards.items():
+        if name in own:  # the run will train it
+            continue
         built = part.build()
         try:
             if hasattr(built, "check"):

@@ -194,7 +194,10 @@ def test_set_belongs_to_recipes(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_check_of_the_quickstart_passes_and_never_imports_torch() -> None:
     """Its reward model is not there yet: the run will train it."""
-    code = "import sys; from guerdon.cli.main import main; sys.exit(main(['check', 'quickstart']) or 'torch' in sys.modules)"
+    code = (
+        "import sys; from guerdon.cli.main import main;"
+        "sys.exit(main(['check', 'quickstart']) or 'torch' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120, capture_output=True)
 
 

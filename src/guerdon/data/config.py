@@ -18,6 +18,7 @@ DATASETS = Registry(
     builtins={
         "arith": "guerdon.data.config:ArithConfig",
         "code_world": "guerdon.data.config:CodeWorldConfig",
+        "critiques": "guerdon.data.critiques.config:CritiquesConfig",
         "jsonl": "guerdon.data.config:JsonlConfig",
         "parquet": "guerdon.data.config:ParquetConfig",
         "hub": "guerdon.data.config:HubConfig",

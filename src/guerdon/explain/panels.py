@@ -176,7 +176,7 @@ def _monitor(run: Run, stage: Stage) -> Panel | None:
     ]
     low, high = min(curve.low for _, curve in known), max(curve.high for _, curve in known)
     level = known[0][1].mean
-    marks = [Whisker(bucket.step, level, low, high) for bucket in alarm.buckets if bucket.high > 0]
+    marks = [Whisker(round(bucket.step), level, low, high) for bucket in alarm.buckets if bucket.high > 0]
     said = f"{len(marks)} alarm{'s' * (len(marks) != 1)}" if marks else "no alarm"
     axes = Axes(f"{proxy} and its probes, {label_name(stage.name)}: {said}", "", "auto")
     legend = [Entry(item.colour, item.name) for item in series]

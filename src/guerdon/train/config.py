@@ -16,6 +16,7 @@ AdvantageName = Literal[
     "opo",
     "reinforce_plus_plus",
     "gdpo",
+    "rejection",
     "constant",
 ]
 RatioName = Literal["token", "sequence"]
@@ -28,7 +29,7 @@ class AlgorithmConfig(Config):
     """A row of the algorithm table, and what of it is changed."""
 
     name: str = "grpo"
-    """Row of the table: grpo, gdpo, grpo_v32, dr_grpo, dapo, gspo, cispo, rloo, reinforce_plus_plus, gmpo, sapo."""
+    """Row of the table: grpo, gdpo, grpo_v32, dr_grpo, dapo, gspo, cispo, rloo, reinforce_plus_plus, gmpo, sapo, rft."""
     advantage: AdvantageName | None = None
     """Replaces the row's advantage estimator."""
     ratio: RatioName | None = None

@@ -28,3 +28,30 @@ def test_eval_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "pairs" in out
     assert f"report  {page}" in out
     assert "<html" in page.read_text()[:200]
+
+
+def test_eval_of_a_benchmark_by_two_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in (0, 1):
+        tiny_reward_model(seed=seed).save(tmp_path / f"rm{seed}")
+    row = '{"id": "1", "prompt": "q", "chosen": ["a", "b", "c"], "rejected": ["d", "e", "f"], "domain": "chat"}\n'
+    (tmp_path / "rm.jsonl").write_text(row)
+    page = tmp_path / "page.html"
+    models = [str(tmp_path / "rm0"), str(tmp_path / "rm1")]
+    assert main(["rm", "eval", *models, "--data", str(tmp_path / "rm.jsonl"), "--report", str(page)]) == 0
+    out = capsys.readouterr().out
+    assert "RM-Bench (incomplete)" in out
+    assert "== agreement on rm.jsonl" in out
+    for path in (page, tmp_path / "page-2.html"):
+        assert "RM-Bench" in path.read_text()
+        assert 'class="results heat"' in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--layout", "rewardbench3"], "did you mean 'rewardbench'"), (["--limit", "0"], "expected at least 1")],
+)
+def test_eval_refuses_options_that_mean_nothing(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rm", "eval", "any", *options]) == 2
+    assert said in capsys.readouterr().err

@@ -279,7 +279,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=2)
     parser.add_argument("--epochs", type=float, default=1.0)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--learning-rate", type=float, default=5e-5)
     parser.add_argument("--held-out", type=int, default=400)
     parser.add_argument("--max-tokens", type=int, default=1024, help="of one forward pass")
     parser.add_argument("--control-size", type=int, default=700)

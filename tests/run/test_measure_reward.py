@@ -12,7 +12,8 @@ from guerdon.core.errors import DataError, UserError
 from guerdon.core.types import Message, Problem
 from guerdon.explain.reward_model.summary import Summary
 from guerdon.models.config import ModelConfig
-from guerdon.models.reward import RewardScores, version_of
+from guerdon.models.reward import RewardScores
+from guerdon.models.version import version_of
 from guerdon.run import measure_reward
 from guerdon.run.measure_reward import matrices_of, measure_reward_models
 from rewarding import tiny_reward_model

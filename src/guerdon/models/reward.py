@@ -9,7 +9,6 @@ loads Guerdon's reward models too; it then sees u, without bias and squashing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,8 +30,8 @@ from guerdon.models.heads import Readout, RewardHeads
 from guerdon.models.loading import is_encoder, load_backbone
 from guerdon.models.policy import Policy
 from guerdon.models.reward_input import Encoded, RewardInput, check_tokens
+from guerdon.models.version import META, version_of
 
-META = "reward_model.json"
 HEADS = "reward_heads.safetensors"
 FORMAT = 1
 """Of META; another number is another layout."""
@@ -272,19 +271,6 @@ def load_reward_model(
         encoder=encoder,
         version=version_of(folder) if meta or foreign is not None else "untrained",
     )
-
-
-def version_of(folder: Path) -> str:
-    """What a score of this reward model carries: a hash of its weights and settings, 16 hexadecimal digits.
-
-    Two folders with equal content have one version, wherever they stand.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".safetensors" or path.name in (META, "config.json", "tokenizer.json"):
-            with path.open("rb") as file:
-                digest.update(f"{path.name}\x1f".encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _read_meta(folder: Path) -> Mapping[str, Any]:

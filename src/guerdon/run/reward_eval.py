@@ -214,14 +214,14 @@ class RewardEvaluator:
     def _judge(self, pairs: Sequence[Preference]) -> list[JudgedPair]:
         items = [(pair.problem, (pair.chosen, pair.rejected), verdicts_of(pair)) for pair in pairs]
         found = self.model.score(items, max_tokens=self.max_tokens)
-        return [
-            JudgedPair(
-                pair,
-                *map(_known, (*scores.score_B.tolist(), *scores.u_B.tolist())),
-                *(_members(scores, side) for side in (0, 1)),
-            )
-            for pair, scores in zip(pairs, found, strict=True)
-        ]
+        return [_judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
+
+
+def _judged(pair: Preference, scores: RewardScores) -> JudgedPair:
+    chosen, rejected = map(_known, scores.score_B.tolist())
+    chosen_u, rejected_u = map(_known, scores.u_B.tolist())
+    teams = _members(scores, 0), _members(scores, 1)
+    return JudgedPair(pair, chosen, rejected, chosen_u, rejected_u, *teams)
 
 
 def _members(scores: RewardScores, side: int) -> tuple[float, ...]:

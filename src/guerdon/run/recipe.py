@@ -96,6 +96,20 @@ def _check_kind(table: Mapping[str, Any], kind: type[Config], path: Path) -> Non
     raise ConfigError(f"{path}: a recipe of kind {given!r}; use: {COMMANDS[given]} {path}")
 
 
+def kind_of_recipe(path_or_name: str | Path) -> str | None:
+    """The `kind` at the head of a recipe; None: a policy's.
+
+    Raises:
+        ConfigError: no such file, no TOML, or a kind that no command is for.
+    """
+    path = find_recipe(path_or_name)
+    kind = _read(path).get("kind")
+    if kind not in COMMANDS:
+        known = ", ".join(f'"{name}"' for name in COMMANDS if name)
+        raise ConfigError(f"{path}: kind is {kind!r}; expected {known}, or no kind for a policy")
+    return None if kind is None else str(kind)
+
+
 def find_recipe(path_or_name: str | Path) -> Path:
     """The file of a recipe given by path or by shipped name.
 

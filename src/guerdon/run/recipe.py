@@ -18,7 +18,9 @@ from pydantic import ValidationError
 
 from guerdon.core.config import Config, Issue, issues_of
 from guerdon.core.errors import ConfigError, did_you_mean
+from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.run.config import RunConfig, RunSettings
+from guerdon.run.config_preferences import PreferencesRunConfig
 from guerdon.run.folder import read_config_of
 
 R = TypeVar("R", bound=Config)
@@ -59,6 +61,17 @@ def load_recipe_of(kind: type[R], path_or_name: str | Path, overrides: Sequence[
     table = _read(path)
     _check_kind(table, kind, path)
     return _resolve(table, overrides, kind, where=str(path))
+
+
+def load_rubric(path_or_name: str | Path, overrides: Sequence[str] = ()) -> RubricConfig:
+    """The parts and nodes of a recipe that has any: a policy's, or one for preferences.
+
+    Raises:
+        ConfigError: every problem at once, or a recipe for a reward model.
+    """
+    if kind_of_recipe(path_or_name) == PreferencesRunConfig.model_fields["kind"].default:
+        return load_recipe_of(PreferencesRunConfig, path_or_name, overrides).rubric
+    return load_recipe(path_or_name, overrides).rubric
 
 
 def load_run(folder: Path, overrides: Sequence[str] = ()) -> RunConfig:

@@ -145,13 +145,12 @@ def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> 
 
 
 def _load(kind: str | None, what: str, overrides: Sequence[str]) -> RunConfig | PreferencesRunConfig:
-    from guerdon.run.config import RunConfig
     from guerdon.run.config_preferences import PreferencesRunConfig
-    from guerdon.run.recipe import load_recipe_of
+    from guerdon.run.recipe import load_recipe, load_recipe_of
 
     if kind == "preferences":
         return load_recipe_of(PreferencesRunConfig, what, overrides)
-    return load_recipe_of(RunConfig, what, overrides)
+    return load_recipe(what, overrides)
 
 
 def _check_data(config: RunConfig | PreferencesRunConfig) -> int:

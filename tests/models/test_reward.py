@@ -11,7 +11,8 @@ import torch
 from guerdon.core.errors import ModelError
 from guerdon.models.config import HeadConfig, InputConfig, LoraConfig, ModelConfig
 from guerdon.models.loading import load_policy
-from guerdon.models.reward import META, RewardModel, load_reward_model, version_of
+from guerdon.models.reward import RewardModel, load_reward_model
+from guerdon.models.version import META, version_of
 from rewarding import problem, tiny_reward_model
 
 ITEMS = [

@@ -209,3 +209,13 @@ def test_a_full_disk_is_one_line_with_what_to_do(
         assert [record["step"] for record in records] == list(range(1, len(records) + 1))
         folder.append_metrics("sft", len(records) + 1, {})
         assert not list(path.rglob(".partial-*"))
+
+
+def test_versions_come_back_and_damage_is_told(tmp_path: Path, run_config: RunConfig) -> None:
+    with made(tmp_path / "run", run_config) as folder:
+        assert folder.read_versions() == {}
+        folder.write_versions({"b": "2", "a": "1"})
+        assert folder.read_versions() == {"a": "1", "b": "2"}
+        (tmp_path / "run" / "versions.json").write_text("[")
+        with pytest.raises(DataError, match=r"versions.json: damaged"):
+            folder.read_versions()

@@ -7,7 +7,7 @@ import pytest
 
 from guerdon.core.errors import PluginError, UserError
 from guerdon.core.types import Part
-from guerdon.models.reward import version_of
+from guerdon.models.version import version_of
 from guerdon.rewards.config import parse_rewards
 from guerdon.rewards.rubric import Rubric
 from guerdon.rewards.rubric_config import RubricConfig
@@ -81,3 +81,11 @@ def test_a_model_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
         judge(tmp_path / "none").check()
     with pytest.raises(UserError, match="no such run and no such folder"):  # and nobody asks the hub for it
         judge(Path("runs/never")).check()
+
+
+def test_other_weights_than_the_recipe_wants_are_refused(folder: Path) -> None:
+    item = judge(folder, version=version_of(folder))
+    item.check()
+    assert item.version == version_of(folder)
+    with pytest.raises(UserError, match=r"is version .*, and version abc is wanted"):
+        judge(folder, version="abc").check()

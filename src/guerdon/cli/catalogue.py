@@ -106,10 +106,15 @@ def sinks() -> list[Entry]:
 
 
 def recipes() -> list[Entry]:
-    """Names that `guerdon train` knows without a path."""
-    from guerdon.run.recipe import recipe_summary, shipped_recipes
+    """Names that the commands know without a path, each with its command, those for one command together."""
+    from guerdon.run.recipe import COMMANDS, kind_of_recipe, recipe_summary, shipped_recipes
 
-    return [Entry(name, recipe_summary(path), {}, note=str(path)) for name, path in shipped_recipes().items()]
+    found = {name: (kind_of_recipe(path), path) for name, path in shipped_recipes().items()}
+    order = list(COMMANDS)
+    return [
+        Entry(name, recipe_summary(path), {}, note=f"{COMMANDS[kind]} {name}  {path}")
+        for name, (kind, path) in sorted(found.items(), key=lambda item: order.index(item[1][0]))
+    ]
 
 
 KINDS: dict[str, Callable[[], list[Entry]]] = {

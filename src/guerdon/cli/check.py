@@ -1,6 +1,6 @@
 """`guerdon check`: every mistake of a recipe and its data, found before training. Torch is never imported.
 
-recipe --load--> all config errors at once
+recipe --load--> all config errors at once     of any kind: policy, preferences, reward model (check_reward.py)
 rows   --read--> how the columns are understood --prove--> each gold answer must score 1
                         or, rows of preferences: --audit--> repetitions, contradictions, length bias, wrong labels
                  --twins--> what is asked twice; train against held-out: what has leaked
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from guerdon.data.twins import Twin, Twins
     from guerdon.rewards.rubric_config import RubricConfig
     from guerdon.run.config import RunConfig
+    from guerdon.run.config_preferences import PreferencesRunConfig
 
 DATA_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 TESTS = ("tests", "inputs", "test_list")
@@ -123,30 +125,57 @@ def _problems(config: JsonlConfig | ParquetConfig) -> Iterable[tuple[str, Proble
 
 def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> int:
     from guerdon.cli.table import write_line
-    from guerdon.run.recipe import find_recipe, load_recipe
+    from guerdon.run.recipe import COMMANDS, find_recipe, kind_of_recipe
 
-    config = load_recipe(what, overrides)
-    write_line(f"recipe  {find_recipe(what)}: every key is right")
-    _check_plugins(config)
-    if recipe_only:
-        return 0
+    kind = kind_of_recipe(what)
+    if kind == "reward_model":
+        from guerdon.cli import check_reward
+
+        reward_model = check_reward.load(what, overrides)
+        problems = check_reward.check_model(reward_model) + check_sinks(reward_model.report_to)
+        check_data = functools.partial(check_reward.check_data, reward_model)
+    else:
+        config = _load(kind, what, overrides)
+        problems = _check_plugins(config) + check_sinks(getattr(config, "report_to", ()))
+        check_data = functools.partial(_check_data, config)
+    write_line(f"recipe  {find_recipe(what)}: every key is right; its command: {COMMANDS[kind]}")
+    if problems:
+        raise ConfigError(problems)
+    return 0 if recipe_only else check_data()
+
+
+def _load(kind: str | None, what: str, overrides: Sequence[str]) -> RunConfig | PreferencesRunConfig:
+    from guerdon.run.config_preferences import PreferencesRunConfig
+    from guerdon.run.recipe import load_recipe, load_recipe_of
+
+    if kind == "preferences":
+        return load_recipe_of(PreferencesRunConfig, what, overrides)
+    return load_recipe(what, overrides)
+
+
+def _check_data(config: RunConfig | PreferencesRunConfig) -> int:
     failed = 0
     for side, dataset in (("data.train", config.data.train), ("data.eval", config.data.eval)):
         if dataset is not None:
             failed += _check_dataset(side, dataset, config)
-    if not failed:
-        failed += _write_split(config)
-    return failed
+    return failed or _write_split(config)
 
 
-def _check_plugins(config: RunConfig) -> None:
-    """Import the reward functions and look for the sinks that a recipe names.
-
-    Raises:
-        ConfigError: all that cannot be had, at once.
-    """
-    from guerdon.run.config_rm import own_judges
+def check_sinks(names: Sequence[str]) -> list[str]:
+    """Sinks that a recipe names and nobody has installed."""
     from guerdon.run.sinks import describe_sinks
+
+    sinks = {sink.name: sink for sink in describe_sinks()}
+    return [
+        f"report_to: {name} is not installed; run: pip install 'guerdon[{sinks[name].extra}]'"
+        for name in names
+        if name in sinks and not sinks[name].installed
+    ]
+
+
+def _check_plugins(config: RunConfig | PreferencesRunConfig) -> list[str]:
+    """Import the reward functions that a recipe names: all that cannot be had."""
+    from guerdon.run.config_rm import own_judges
 
     problems = []
     own = own_judges(config.rewards)
@@ -162,18 +191,10 @@ def _check_plugins(config: RunConfig) -> None:
         finally:
             if hasattr(built, "close"):
                 built.close()
-    problems += _check_reward(config)
-    sinks = {sink.name: sink for sink in describe_sinks()}
-    problems += [
-        f"report_to: {name} is not installed; run: pip install 'guerdon[{sinks[name].extra}]'"
-        for name in config.report_to
-        if name in sinks and not sinks[name].installed
-    ]
-    if problems:
-        raise ConfigError(problems)
+    return problems + _check_reward(config)
 
 
-def _check_reward(config: RunConfig) -> list[str]:
+def _check_reward(config: RunConfig | PreferencesRunConfig) -> list[str]:
     """Read the files that the table `reward` names."""
     from guerdon.rewards.calibration import Calibration
 
@@ -191,7 +212,7 @@ def _check_reward(config: RunConfig) -> list[str]:
     return problems
 
 
-def _check_dataset(side: str, dataset: DatasetConfig, config: RunConfig) -> int:
+def _check_dataset(side: str, dataset: DatasetConfig, config: RunConfig | PreferencesRunConfig) -> int:
     from guerdon.data.config import JsonlConfig, ParquetConfig
 
     if isinstance(dataset, JsonlConfig | ParquetConfig):
@@ -298,7 +319,7 @@ def write_leaks(what: str, leaks: Sequence[Twin]) -> int:
     return len(same)
 
 
-def _write_split(config: RunConfig) -> int:
+def _write_split(config: RunConfig | PreferencesRunConfig) -> int:
     from guerdon.cli.table import write_line
     from guerdon.data.split import load_problems
     from guerdon.data.twins import find_leaks
@@ -319,7 +340,7 @@ COMMAND = Command(
         "is better, in any usual layout) both sides must be there and differ. Contradictions and leaks are problems."
     ),
     examples=(
-        ("guerdon check mine.toml", "the recipe, its plug-ins and every row of its data"),
+        ("guerdon check mine.toml", "the recipe (of any kind), its plug-ins and every row of its data"),
         ("guerdon check rows.jsonl", "a data file: how its columns are read, which rows fail"),
         ("guerdon check train.jsonl --against test.jsonl", "also: which held-out problems have leaked"),
         (

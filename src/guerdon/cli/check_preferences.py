@@ -39,23 +39,36 @@ def check_preferences(path: str, against: str | None, audit: str | None) -> int:
     Raises:
         DataError: a file cannot be read.
     """
-    from guerdon.cli.table import write_line
-    from guerdon.data.preferences.audit import Audit
-
     found = _scan(path)
-    failed = _write_rows(path, found)
-    seen = Audit()
-    for pair, place in zip(found.pairs, found.places, strict=True):
-        seen.add(pair, place)
-    failed += _write_conflicts(seen)
-    if seen.num_pairs:
-        _write_length(seen)
-    if not found.pairs:
-        write_line("data  no pair of answers; expected at least one")
-        failed += not found.bad_rows
+    failed = check_set("data", path, found)
     if against:
         failed += _write_leaks(path, against, found)
     return failed + (_write_noise(audit, found.pairs) if audit else 0)
+
+
+def check_set(side: str, what: str, found: PreferenceSet) -> int:
+    """Tell of one set: its rows, what contradicts itself, what length alone explains; how many problems.
+
+    Args:
+        side: what lines begin with, such as `data.train.people`.
+        what: where the set is from.
+        found: the set, read so that bad rows are left out.
+    """
+    from guerdon.cli.table import write_line
+    from guerdon.data.preferences.audit import Audit
+
+    failed = _write_rows(side, what, found)
+    seen = Audit()
+    places = found.places or [f"pair {number}" for number in range(1, len(found.pairs) + 1)]
+    for pair, place in zip(found.pairs, places, strict=True):
+        seen.add(pair, place)
+    failed += _write_conflicts(side, seen)
+    if seen.num_pairs:
+        _write_length(seen)
+    if not found.pairs:
+        write_line(f"{side}  no pair of answers; expected at least one")
+        failed += not found.bad_rows
+    return failed
 
 
 def _config(path: str) -> PreferenceTableConfig:
@@ -72,16 +85,17 @@ def _scan(path: str) -> PreferenceSet:
     return scan_preferences(_config(path), 0)
 
 
-def _write_rows(path: str, found: PreferenceSet) -> int:
+def _write_rows(side: str, what: str, found: PreferenceSet) -> int:
     from guerdon.cli.table import write_line, write_table
 
-    write_line(f"data  {path}: layout {found.layout}, {found.num_rows} rows, {len(found.pairs)} pairs")
+    layout = f"layout {found.layout}, {found.num_rows} rows, " if found.layout else ""
+    write_line(f"{side}  {what}: {layout}{len(found.pairs)} pairs")
     if found.left_out:
         counts = ", ".join(f"{count} {reason}" for reason, count in found.left_out.most_common())
-        write_line(f"data  left out: {counts}")
+        write_line(f"{side}  left out: {counts}")
     if found.bad_rows:
         write_line(
-            f"data  {len(found.bad_rows)} rows cannot be used (bad_rows = 'leave_out' trains on the others)"
+            f"{side}  {len(found.bad_rows)} rows cannot be used (bad_rows = 'leave_out' trains on the others)"
         )
         write_table(["row", "problem"], found.bad_rows[:MAX_SHOWN])
     if len(found.bad_rows) > MAX_SHOWN:
@@ -89,26 +103,26 @@ def _write_rows(path: str, found: PreferenceSet) -> int:
     return len(found.bad_rows)
 
 
-def _write_conflicts(seen: Audit) -> int:
+def _write_conflicts(side: str, seen: Audit) -> int:
     """Contradictions are problems; the rest is told."""
     from guerdon.cli.table import write_line, write_table
     from guerdon.data.preferences.audit import CONTRADICTION
 
     by_source = ", ".join(f"{count} by {source}" for source, count in seen.sources.most_common())
     write_line(
-        f"data  {seen.num_prompts} prompts, {seen.ties} ties, {seen.with_margin} with a margin; {by_source or 'none'}"
+        f"{side}  {seen.num_prompts} prompts, {seen.ties} ties, {seen.with_margin} with a margin; {by_source or 'none'}"
     )
     if seen.counts:
         counts = ", ".join(f"{count} {how}s" for how, count in sorted(seen.counts.items()))
-        write_line(f"data  pairs that stood before: {counts}")
+        write_line(f"{side}  pairs that stood before: {counts}")
         examples = sorted(seen.examples, key=lambda item: item.how != CONTRADICTION)
         write_table(["row", "the pair of", ""], examples[:MAX_SHOWN])
     if (agreement := seen.agreement()).num:
-        write_line(f"data  annotators agree on {agreement} of {agreement.num} pairs judged again")
+        write_line(f"{side}  annotators agree on {agreement} of {agreement.num} pairs judged again")
     if cycles := len(seen.cyclic_prompts()):
-        write_line(f"data  {cycles} prompts whose answers are preferred in a circle")
+        write_line(f"{side}  {cycles} prompts whose answers are preferred in a circle")
     if seen.num_inverted:
-        write_line(f"data  {seen.num_inverted} chosen answers have the lower rating")
+        write_line(f"{side}  {seen.num_inverted} chosen answers have the lower rating")
     return seen.counts[CONTRADICTION]
 
 

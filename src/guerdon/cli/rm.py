@@ -17,22 +17,38 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     add_overrides(train)
     train.add_argument("--resume", metavar="RUN", type=Path, help="go on with this run folder")
-    measure = actions.add_parser("eval", help="measure a reward model on pairs", allow_abbrev=False)
-    measure.add_argument(
-        "model", metavar="MODEL_OR_RUN", help="a reward model's folder, or a run folder of guerdon rm train"
+    measure = actions.add_parser(
+        "eval", help="measure reward models on pairs, lists or a benchmark", allow_abbrev=False
     )
-    measure.add_argument(
+    _configure_eval(measure)
+
+
+def _configure_eval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models",
+        metavar="MODEL_OR_RUN",
+        nargs="+",
+        help="a reward model's folder, or a run folder of guerdon rm train; several are compared with each other",
+    )
+    parser.add_argument(
         "--data",
         metavar="FILE",
         action="append",
         default=[],
-        help="pairs, as JSON Lines or Parquet in any layout; default: the run's own held-out pairs; may be repeated",
+        help="preferences in any layout, or the rows of RewardBench, RewardBench 2 or RM-Bench, as JSON Lines or Parquet; "
+        "default: the (first) run's own held-out pairs; may be repeated",
     )
-    measure.add_argument("--limit", metavar="N", type=int, help="at most so many pairs of each file")
-    measure.add_argument(
+    parser.add_argument(
+        "--layout",
+        metavar="NAME",
+        default="auto",
+        help="of the files, where their columns do not tell: pairs, rewardbench, rewardbench2, rm-bench",
+    )
+    parser.add_argument("--limit", metavar="N", type=int, help="at most so many rows of each file")
+    parser.add_argument(
         "--output", metavar="FILE", type=Path, help="also write every scored pair as JSON Lines"
     )
-    measure.add_argument("--report", metavar="FILE.html", type=Path, help="also write a page with pictures")
+    parser.add_argument("--report", metavar="FILE.html", type=Path, help="also write a page with pictures")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -78,13 +94,31 @@ def _train(args: argparse.Namespace) -> int:
 
 def _eval(args: argparse.Namespace) -> int:
     from guerdon.cli.table import write_line
+    from guerdon.core.errors import UserError, did_you_mean
     from guerdon.explain.reward_model.page import write_page
-    from guerdon.explain.reward_model.text import summary_table
-    from guerdon.run.measure_reward import measure_reward_model
+    from guerdon.explain.reward_model.text import matrix_table, summary_table
+    from guerdon.run.measure_reward import matrices_of, measure_reward_models
+    from guerdon.run.reward_files import LAYOUTS
 
-    found = measure_reward_model(args.model, data=args.data, limit=args.limit, output=args.output)
+    if args.layout not in LAYOUTS:
+        raise UserError(
+            f"guerdon rm eval: --layout {args.layout}: expected one of {', '.join(LAYOUTS)}"
+            f"{did_you_mean(args.layout, LAYOUTS)}"
+        )
+    if args.limit is not None and args.limit < 1:
+        raise UserError(f"guerdon rm eval: --limit {args.limit}: expected at least 1")
+    found = measure_reward_models(
+        args.models, data=args.data, layout=args.layout, limit=args.limit, output=args.output
+    )
     for summary in found:
+        if len(found) > 1:
+            write_line(f"== {summary.name}")
         write_line(summary_table(summary))
+        if len(found) > 1:
+            write_line()
+    for label, matrix in matrices_of(found):
+        write_line(f"== agreement on {label}")
+        write_line(matrix_table(matrix))
     if args.report:
         for number, summary in enumerate(found):
             place = args.report if not number else args.report.with_stem(f"{args.report.stem}-{number + 1}")
@@ -100,6 +134,11 @@ COMMAND = Command(
         ("guerdon rm train mine.toml --set train.max_steps=200", "a recipe of your own, one field changed"),
         ("guerdon rm train --resume runs/rm", "go on after an interruption, bit for bit"),
         ("guerdon rm eval runs/rm", "the trained model on the run's held-out pairs"),
+        (
+            "guerdon rm eval runs/rm --data rewardbench2.jsonl --report rm.html",
+            "a benchmark's official numbers",
+        ),
+        ("guerdon rm eval runs/rm ./other-rm --data pairs.jsonl", "several models, and how far they agree"),
         ("guerdon rm eval ./my-rm --data pairs.jsonl", "any sequence classifier with one label, any pairs"),
     ),
     configure=_configure,

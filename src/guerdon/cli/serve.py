@@ -64,9 +64,10 @@ def _run(args: argparse.Namespace) -> int:
     from guerdon.cli.table import write_line
     from guerdon.interop.server import create_app
     from guerdon.run.score import available_cpus
+    from guerdon.run.served import pinned, served_version
 
     token = checked_token(args.host, args.token or os.environ.get(TOKEN))
-    rewards, _ = choose_rewards(args)
+    rewards = pinned(choose_rewards(args)[0])
     limits = _limits(args)
     app = create_app(
         rewards,
@@ -74,6 +75,7 @@ def _run(args: argparse.Namespace) -> int:
         token=token,
         num_workers=args.workers or available_cpus(),
         row_timeout_s=args.row_timeout,
+        served=served_version(rewards),
     )
     listening = listen(args.host, args.port)
     host, port = listening.getsockname()[:2]
@@ -160,7 +162,8 @@ COMMAND = Command(
     summary="a recipe's rubric over HTTP, for trainers in other processes or on other machines",
     details=(
         "Routes: POST /score, POST /get_reward (OpenRLHF's remote reward), GET /health, GET /metrics (Prometheus).\n"
-        "Answers are scored in batches by processes of their own; one that hangs or crashes costs one row."
+        "Answers are scored in batches by processes of their own; one that hangs or crashes costs one row.\n"
+        "Every score says its version: a hash of the settings, and of the weights of reward models and the files named."
     ),
     examples=(
         ("guerdon serve --recipe mine.toml", "on http://127.0.0.1:8000"),

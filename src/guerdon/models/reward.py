@@ -9,10 +9,10 @@ loads Guerdon's reward models too; it then sees u, without bias and squashing.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from guerdon.core.config import parse_config
 from guerdon.core.errors import ModelError
-from guerdon.core.seeds import derive_seed
+from guerdon.core.seeds import content_hash, derive_seed
 from guerdon.core.types import Problem
 from guerdon.models import fetch
 from guerdon.models.attention import PackedLayout, SegmentLayout
@@ -31,8 +31,8 @@ from guerdon.models.heads import Readout, RewardHeads
 from guerdon.models.loading import is_encoder, load_backbone
 from guerdon.models.policy import Policy
 from guerdon.models.reward_input import Encoded, RewardInput, check_tokens
+from guerdon.models.version import META, version_of
 
-META = "reward_model.json"
 HEADS = "reward_heads.safetensors"
 FORMAT = 1
 """Of META; another number is another layout."""
@@ -209,6 +209,7 @@ class RewardModel:
             "head": self.heads.config.model_dump(mode="json"),
             "input": self.reader.config.model_dump(mode="json"),
             "source": self.trunk.source,
+            "tokenizer": vocabulary_hash(self.trunk.tokenizer),
         }
         (folder / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
         if self.heads.config.kind == "scalar" and not self.encoder:
@@ -242,10 +243,16 @@ def load_reward_model(
     """
     folder = Path(model.source).expanduser()
     meta = _read_meta(folder) if folder.is_dir() else {}
-    with _no_report_of_unused_weights():
+    with _score_expected():
         trunk = load_backbone(model, seed=seed, progress=progress)
     encoder = is_encoder(trunk)
     check_tokens(trunk.tokenizer, encoder=encoder, source=model.source)
+    trained_with = meta.get("tokenizer")
+    if trained_with and trained_with != vocabulary_hash(trunk.tokenizer):
+        raise ModelError(
+            f"{model.source}: its tokenizer is another than the one this reward model was trained with, so every score "
+            "would be of other words; put the tokenizer's files back"
+        )
     stored = parse_config(HeadConfig, meta["head"], where=str(folder / META)) if meta else None
     foreign = None if meta else _foreign_score(folder)
     if head is None and stored is None and foreign is None:
@@ -276,29 +283,33 @@ def load_reward_model(
 
 
 @contextmanager
-def _no_report_of_unused_weights() -> Iterator[None]:
-    """The trunk of a classifier is loaded without its score: transformers would tell of it at length."""
-    from transformers.utils import logging
+def _score_expected() -> Iterator[None]:
+    """Keep transformers from telling that a causal LM has no place for `score.weight`: it is read here, not there."""
+    with suppress(ImportError):  # whoever loads says what is missing
+        from transformers.utils import logging as configured
 
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
+        configured.get_logger()  # makes the handler
+    handlers = list(logging.getLogger("transformers").handlers)
+
+    def is_news(record: logging.LogRecord) -> bool:
+        told = record.getMessage()
+        wrong = any(word in told for word in ("MISSING", "MISMATCH"))
+        return (
+            wrong or "LOAD REPORT" not in told or told.count("UNEXPECTED") != told.count("score.weight") + 1
+        )
+
+    for handler in handlers:
+        handler.addFilter(is_news)
     try:
         yield
     finally:
-        logging.set_verbosity(before)
+        for handler in handlers:
+            handler.removeFilter(is_news)
 
 
-def version_of(folder: Path) -> str:
-    """What a score of this reward model carries: a hash of its weights and settings, 16 hexadecimal digits.
-
-    Two folders with equal content have one version, wherever they stand.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".safetensors" or path.name in (META, "config.json", "tokenizer.json"):
-            with path.open("rb") as file:
-                digest.update(f"{path.name}\x1f".encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def vocabulary_hash(tokenizer: Any) -> str:
+    """Of which number each token has, 16 hexadecimal digits."""
+    return content_hash(json.dumps(sorted(tokenizer.get_vocab().items())))
 
 
 def _read_meta(folder: Path) -> Mapping[str, Any]:

@@ -156,6 +156,15 @@ class Rubric:
             except UserError as error:
                 raise PluginError(f"rewards.{name}: {error}") from None
 
+    def versions(self) -> dict[str, str]:
+        """The version of the model behind each part, after `check`; parts that have none, or do not know it, are left out.
+
+        Raises:
+            UserError: a model cannot be loaded.
+        """
+        known = {name: getattr(verifier, "version", "") for name, (_, verifier) in self.verifiers.items()}
+        return {name: version for name, version in known.items() if isinstance(version, str) and version}
+
     def close(self) -> None:
         """Release what verifiers hold, such as worker processes."""
         for _, verifier in self.verifiers.values():

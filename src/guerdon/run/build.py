@@ -99,6 +99,7 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
         resumed = store.latest() if options.resume else None
         folder.rewind(_reached(config, resumed))
         restore_calibration(rubric, folder, resumed)
+        keep_versions(evaluated, folder, is_resumed=options.resume is not None)
         sinks = open_sinks(folder, config, display.say)
         for sink in sinks:
             stack.callback(sink.close)
@@ -225,6 +226,26 @@ def restore_calibration(rubric: Rubric, folder: RunFolder, resumed: Checkpoint |
         )
 
 
+def keep_versions(rubric: Rubric, folder: RunFolder, *, is_resumed: bool) -> None:
+    """Record which models judge in this run; one that goes on must be judged by the same.
+
+    Raises:
+        CheckpointError: a model was changed under the run, and its scores do not compare with those it has learned from.
+    """
+    now = rubric.versions()
+    before = folder.read_versions() if is_resumed else {}
+    for name in sorted(before.keys() & now.keys()):
+        config, _ = rubric.verifiers[name]
+        if before[name] != now[name] and getattr(config, "on_version_change", "refuse") == "refuse":
+            place = getattr(config, "path", "") or getattr(config, "url", "")
+            raise CheckpointError(
+                f"rewards.{name}: {place}: this run was judged by version {before[name]} of the model, and now it is "
+                f"version {now[name]}; scores of two versions do not compare: put the first one back, or start a new run"
+            )
+    if {**before, **now}:
+        folder.write_versions({**before, **now})
+
+
 def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stage:
     feed = Feed(run.split.train, seed=derive_seed(config.seed, name), shuffle=config.data.shuffle)
     if name == "sft":
@@ -258,6 +279,7 @@ def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) ->
     if options.replay:
         return ReplaySource(dict(read_rollouts(options.replay)))
     run.rubric.check()
+    keep_versions(run.rubric, run.folder, is_resumed=True)  # by now the run's own reward model is there too
     seed = derive_seed(config.seed, "grpo")
     return RolloutSource(
         run.rollouter,

@@ -132,7 +132,7 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
         _announce(display, config, model, split)
         held = split.eval[: config.eval.num_pairs]
         reference = [_item(pair) for pair in split.train[:NUM_REFERENCE]]
-        _check_fit(model, [*split.train[:64], *held[:64]])
+        _check_fit(model, split.train[:64])
         yield _Run(
             folder=folder,
             keeper=Keeper(store, _Settled(model, reference, config.eval.max_tokens)),
@@ -203,7 +203,8 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
     budget = config.train.max_tokens_per_microbatch
 
     def pack_step(credited: Sequence[CreditedGroup]) -> list[RewardBatch]:
-        return [pack_rewards(credited, model=run.model, max_tokens=budget)]
+        # Where no pair of a step fits there is nothing to learn; the stage counts such steps.
+        return [pack_rewards(credited, model=run.model, max_tokens=budget)] if credited else []
 
     settings = StageSettings(
         name=STAGE,

@@ -58,12 +58,21 @@ class GenerativeJudge:
 
     def __init__(self, config: GenerativeConfig) -> None:
         self.config = config
-        self.version = ""
-        """Hash of its weights, and of those of the meta reward model; once it is loaded."""
+        self._version = ""
         self._rollouter: Rollouter | None = None
         self._meta: RewardModel | None = None
         self._known: OrderedDict[str, list[_Judged]] = OrderedDict()
         self._waiting: list[RolloutGroup] = []
+
+    @property
+    def version(self) -> str:
+        """Hash of its weights, and of those of the meta reward model.
+
+        Raises:
+            ModelError: one of the two cannot be loaded.
+        """
+        _ = self.rollouter
+        return self._version
 
     def check(self) -> None:
         """Load it now.
@@ -83,7 +92,8 @@ class GenerativeJudge:
         if self._rollouter is None:
             from guerdon.models.config import ModelConfig
             from guerdon.models.loading import load_policy
-            from guerdon.models.reward import load_reward_model, version_of
+            from guerdon.models.reward import load_reward_model
+            from guerdon.models.version import version_of
             from guerdon.rollout.local import LocalEngine
             from guerdon.rollout.rollouter import Rollouter
 
@@ -96,7 +106,7 @@ class GenerativeJudge:
                 meta = _folder("meta", config.meta)
                 self._meta = load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
                 versions.append(self._meta.version)
-            self.version = "+".join(versions)
+            self._version = "+".join(versions)
             engine = LocalEngine(policy, max_batch_rows=config.max_batch_rows)
             self._rollouter = Rollouter(policy, engine)
         return self._rollouter

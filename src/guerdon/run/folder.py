@@ -4,6 +4,7 @@
               metrics.jsonl    one optimiser step a line                     appended
               evals.jsonl      one evaluation a line                         appended
               calibration.json the scales of [reward].calibrate              written once, if asked for
+              versions.json    the versions of the models that judge     written once, if there are any
               completions/     one Parquet file a step                       completions.py
               evals/           one Parquet file an evaluation
               checkpoints/     checkpoint.py
@@ -41,6 +42,7 @@ S = TypeVar("S", bound=RunSettings)
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 CALIBRATION = "calibration.json"
+VERSIONS = "versions.json"
 EVALS = "evals.jsonl"
 COMPLETIONS = "completions"
 EVALUATIONS = "evals"
@@ -219,6 +221,27 @@ class RunFolder:
         data = json.dumps(calibration.to_json(), indent=2, allow_nan=False)
         with _told_to_user(self.path):
             write_file(self.path / CALIBRATION, data.encode() + b"\n")
+
+    def write_versions(self, versions: Mapping[str, str]) -> None:
+        """Which version of each model judges in this run, by part."""
+        data = json.dumps(dict(sorted(versions.items())), indent=2)
+        with _told_to_user(self.path):
+            write_file(self.path / VERSIONS, data.encode() + b"\n")
+
+    def read_versions(self) -> dict[str, str]:
+        """The inverse; empty if none were written.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        path = self.path / VERSIONS
+        if not path.exists():
+            return {}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return {str(name): str(version) for name, version in found.items()}
+        except (OSError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}: damaged: {error}; restore it, or start a new run") from None
 
     def append_metrics(self, stage: str, step: int, metrics: Mapping[str, float]) -> None:
         """One step's metrics. JSON has no NaN: such a value is written as null and counted."""

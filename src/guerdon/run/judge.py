@@ -7,21 +7,15 @@ same) costs nothing again. Every score's evidence carries the model's version.
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from guerdon.core.errors import ModelError, UserError
 from guerdon.core.seeds import content_hash
 from guerdon.core.types import Evidence, Part, Problem, RolloutGroup
-from guerdon.run.folder import newest_model
 from guerdon.run.judge_config import RewardModelConfig
 
 if TYPE_CHECKING:
     from guerdon.models.reward import RewardModel
-
-
-RUNS = "runs"
-"""Where runs are made unless a recipe says otherwise."""
 
 
 class _Scored(NamedTuple):
@@ -51,23 +45,24 @@ class RewardModelJudge:
             from guerdon.models.reward import load_reward_model
 
             config = self.config
-            source = ModelConfig(source=str(self._folder()), dtype=config.dtype, device=config.device)
-            self._model = load_reward_model(source)
+            source = ModelConfig(source=str(config.folder()), dtype=config.dtype, device=config.device)
+            model = load_reward_model(source)
+            if config.version and model.version != config.version:
+                raise ModelError(
+                    f"{config.path}: the reward model is version {model.version}, and version {config.version} is wanted: "
+                    "its weights were changed; put those back, or serve it anew"
+                )
+            self._model = model
         return self._model
 
-    def _folder(self) -> str | Path:
-        if self.config.path is None:
-            raise ModelError(
-                "none given: this recipe trains its reward model itself, in stage rm; name the folder `rm` of such a run"
-            )
-        folder = Path(self.config.path).expanduser()
-        if (folder / "checkpoints").is_dir():
-            return newest_model(folder)
-        if not folder.exists() and (
-            folder.parts[0] == RUNS or Path(folder.parts[0]).is_dir()
-        ):  # no name on the hub
-            raise ModelError(f"{folder}: no such run and no such folder; train one: guerdon rm train RECIPE")
-        return self.config.path
+    @property
+    def version(self) -> str:
+        """Of the weights that score.
+
+        Raises:
+            ModelError: they cannot be loaded.
+        """
+        return self.model.version
 
     def check(self) -> None:
         """Load it now.

@@ -18,7 +18,9 @@ from pydantic import ValidationError
 
 from guerdon.core.config import Config, Issue, issues_of
 from guerdon.core.errors import ConfigError, did_you_mean
+from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.run.config import RunConfig
+from guerdon.run.config_preferences import PreferencesRunConfig
 from guerdon.run.folder import read_config_of
 from guerdon.run.settings import RunSettings
 
@@ -62,6 +64,17 @@ def load_recipe_of(kind: type[R], path_or_name: str | Path, overrides: Sequence[
     return _resolve(table, overrides, kind, where=str(path))
 
 
+def load_rubric(path_or_name: str | Path, overrides: Sequence[str] = ()) -> RubricConfig:
+    """The parts and nodes of a recipe that has any: a policy's, or one for preferences.
+
+    Raises:
+        ConfigError: every problem at once, or a recipe for a reward model.
+    """
+    if kind_of_recipe(path_or_name) == PreferencesRunConfig.model_fields["kind"].default:
+        return load_recipe_of(PreferencesRunConfig, path_or_name, overrides).rubric
+    return load_recipe(path_or_name, overrides).rubric
+
+
 def load_run(folder: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """The resolved recipe of a policy's run folder, with overrides.
 
@@ -95,6 +108,20 @@ def _check_kind(table: Mapping[str, Any], kind: type[Config], path: Path) -> Non
             f"a policy's is for: {COMMANDS[None]} {path}"
         )
     raise ConfigError(f"{path}: a recipe of kind {given!r}; use: {COMMANDS[given]} {path}")
+
+
+def kind_of_recipe(path_or_name: str | Path) -> str | None:
+    """The `kind` at the head of a recipe; None: a policy's.
+
+    Raises:
+        ConfigError: no such file, no TOML, or a kind that no command is for.
+    """
+    path = find_recipe(path_or_name)
+    kind = _read(path).get("kind")
+    if kind not in COMMANDS:
+        known = ", ".join(f'"{name}"' for name in COMMANDS if name)
+        raise ConfigError(f"{path}: kind is {kind!r}; expected {known}, or no kind for a policy")
+    return None if kind is None else str(kind)
 
 
 def find_recipe(path_or_name: str | Path) -> Path:

@@ -14,7 +14,7 @@ import torch
 
 from guerdon.core.types import Json, Preference
 from guerdon.functional.calibrate import reliability
-from guerdon.models.reward import RewardModel
+from guerdon.models.reward import RewardModel, RewardScores
 from guerdon.run.evaluate import interval
 from guerdon.run.reward_source import verdicts_of
 from guerdon.train.reward import OPEN_ENDED
@@ -37,6 +37,9 @@ class JudgedPair(NamedTuple):
     rejected: float | None
     chosen_u: float | None
     rejected_u: float | None
+    chosen_members: tuple[float, ...] = ()
+    """What each member of an ensemble says; empty: there is no ensemble, or not scored."""
+    rejected_members: tuple[float, ...] = ()
 
     @property
     def gap(self) -> float | None:
@@ -74,11 +77,20 @@ class JudgedPair(NamedTuple):
             "rejected_score": self.rejected,
             "chosen_u": self.chosen_u,
             "rejected_u": self.rejected_u,
+            **self._team(),
             "chosen_chars": len(pair.chosen),
             "rejected_chars": len(pair.rejected),
             "prompt": "\n".join(message.content for message in pair.problem.messages),
             "chosen": pair.chosen,
             "rejected": pair.rejected,
+        }
+
+    def _team(self) -> dict[str, Json]:
+        if not self.chosen_members or not self.rejected_members:
+            return {}
+        return {
+            "chosen_members": list(self.chosen_members),
+            "rejected_members": list(self.rejected_members),
         }
 
 
@@ -202,10 +214,21 @@ class RewardEvaluator:
     def _judge(self, pairs: Sequence[Preference]) -> list[JudgedPair]:
         items = [(pair.problem, (pair.chosen, pair.rejected), verdicts_of(pair)) for pair in pairs]
         found = self.model.score(items, max_tokens=self.max_tokens)
-        return [
-            JudgedPair(pair, *map(_known, (*scores.score_B.tolist(), *scores.u_B.tolist())))
-            for pair, scores in zip(pairs, found, strict=True)
-        ]
+        return [_judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
+
+
+def _judged(pair: Preference, scores: RewardScores) -> JudgedPair:
+    chosen, rejected = map(_known, scores.score_B.tolist())
+    chosen_u, rejected_u = map(_known, scores.u_B.tolist())
+    teams = _members(scores, 0), _members(scores, 1)
+    return JudgedPair(pair, chosen, rejected, chosen_u, rejected_u, *teams)
+
+
+def _members(scores: RewardScores, side: int) -> tuple[float, ...]:
+    if scores.members_EB is None:
+        return ()
+    values = tuple(float(value) for value in scores.members_EB[:, side].tolist())
+    return () if any(value != value for value in values) else values
 
 
 def ks_distance(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from guerdon.core.errors import UserError
@@ -43,22 +42,34 @@ def reward_summary(run_folder: Path) -> Summary:
         UserError: no such run, or nothing evaluated yet.
     """
     config = read_config_of(RewardRunConfig, run_folder)
-    records = [
-        line for line in read_records(run_folder / EVALS) if pairs_file(run_folder, line["label"]).is_file()
-    ]
+    records = _evaluations(run_folder)
     if not records:
         raise UserError(f"{run_folder}: nothing evaluated yet; the report is made from held-out pairs")
-    last = max(records, key=lambda line: int(line["step"]))
-    runs = list(_grown(run_folder, records, config.train.batch_size))
-    pairs = read_pairs(pairs_file(run_folder, last["label"]))
+    last = max(records, key=lambda line: int(str(line["step"])))
+    runs = accuracy_by_pairs_seen(run_folder, config)
+    pairs = read_pairs(pairs_file(run_folder, str(last["label"])))
     return summarise(pairs, name=config.name, runs=runs if len(runs) > 1 else ())
 
 
-def _grown(
-    run_folder: Path, records: list[dict[str, object]], batch_size: int
-) -> Iterator[tuple[int, list[ScoredPair]]]:
-    """(pairs seen, held-out pairs) of each evaluation after the first step."""
-    for line in sorted(records, key=lambda line: int(str(line["step"]))):
-        step = int(str(line["step"]))
-        if step:
-            yield step * batch_size, read_pairs(pairs_file(run_folder, str(line["label"])))
+def accuracy_by_pairs_seen(run_folder: Path, config: RewardRunConfig) -> list[tuple[int, list[ScoredPair]]]:
+    """(pairs seen, held-out pairs as scored then) of each evaluation after the first step: one model as it grows.
+
+    Raises:
+        DataError: a file of scored pairs is damaged.
+    """
+    return [
+        (
+            int(str(line["step"])) * config.train.batch_size,
+            read_pairs(pairs_file(run_folder, str(line["label"]))),
+        )
+        for line in sorted(_evaluations(run_folder), key=lambda line: int(str(line["step"])))
+        if line["step"]
+    ]
+
+
+def _evaluations(run_folder: Path) -> list[dict[str, object]]:
+    return [
+        line
+        for line in read_records(run_folder / EVALS)
+        if pairs_file(run_folder, str(line["label"])).is_file()
+    ]

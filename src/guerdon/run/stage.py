@@ -165,9 +165,14 @@ class Stage:
         self.progress.failed_steps = 0 if scored else self.progress.failed_steps + 1
         if self.progress.failed_steps > self.settings.max_failed_steps:
             reasons = [failure.message for group in credited for failure in group.scored.group.failures]
+            known = (
+                "every verdict was could-not-verify"
+                if self.settings.on_policy
+                else "all responses are too long"
+            )
             raise UserError(
                 f"{self.settings.name} step {step}: no rollout could be scored in {self.progress.failed_steps} steps in a "
-                f"row; last reason: {reasons[-1] if reasons else 'every verdict was could-not-verify'}"
+                f"row; last reason: {reasons[-1] if reasons else known}"
             )
         gap = metrics.get("sampling/sampling_logp_difference/mean")
         dtype = str(self.learner.policy.dtype).removeprefix("torch.")

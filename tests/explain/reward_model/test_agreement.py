@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guerdon.explain.reward_model.agreement import agreement, kappa, scaling
+from guerdon.explain.reward_model.agreement import agreement, agreement_matrix, kappa, scaling
 from scored_rows import many_pairs, pair
 
 
@@ -46,6 +46,19 @@ def test_a_model_agrees_with_itself() -> None:
     other = agreement(rows, many_pairs(seed=7, skill=0.0))  # the control: another model, by chance
     assert other is not None
     assert abs(other.kappa or 0) < 0.2
+
+
+def test_each_model_against_each() -> None:
+    models = {
+        "one": [pair(1.0, 0.0, "a"), pair(1.0, 0.0, "b")],
+        "two": [pair(2.0, 0.0, "a"), pair(0.0, 2.0, "b")],
+    }
+    found = agreement_matrix({**models, "other pairs": [pair(1.0, 0.0, "c")]})
+    assert found is not None
+    assert found.names == ("one", "two", "other pairs")
+    assert found.same == ((1.0, 0.5, None), (0.5, 1.0, None), (None, None, 1.0))
+    assert [share.value for share in found.accuracy if share] == [1.0, 0.5, 1.0]
+    assert agreement_matrix({"one": models["one"]}) is None
 
 
 def test_kappa_of_one_answer_is_undefined() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from guerdon.core.errors import UserError
+from guerdon.explain.reward_model.agreement import agreement_matrix
 from guerdon.explain.reward_model.benches import BenchResult, Section
 from guerdon.explain.reward_model.page import facts, page_html, verdict, write_page
 from guerdon.explain.reward_model.summary import summarise
+from guerdon.explain.reward_model.text import matrix_table, summary_table
 from scored_rows import many_lists, many_pairs, pair
 
 RESULT = BenchResult(
@@ -120,3 +122,27 @@ def test_writing(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == page_html(summary)
     with pytest.raises(UserError, match="cannot be written"):
         write_page(tmp_path / "no" / "rm.html", summary)
+
+
+def test_several_models_are_a_heat_map_and_length_is_taken_out_beside_the_accuracy() -> None:
+    rows, other = many_pairs(), many_pairs(seed=3)
+    matrix = agreement_matrix({"rm <1>": rows, "other": other})
+    assert matrix is not None
+    summary = summarise(rows, name="rm", others={"other": other})
+    text = page_html(dataclasses.replace(summary, matrix=matrix))
+    found = Ids()
+    found.feed(text)
+    assert found.opened == []
+    assert 'class="results heat"' in text
+    assert "1 rm &lt;1&gt;" in text
+    share = matrix.same[0][1]
+    assert share is not None
+    assert f"--heat:{round(100 * max(0.0, 2 * share - 1))}%" in text
+    assert "All pairs, length taken out" in text
+    assert summary.length is not None
+    assert summary.length.after is not None
+    (line,) = [line for line in summary_table(summary).splitlines() if line.startswith("length taken out")]
+    assert line.split()[3] == f"{100 * summary.length.after.value:.1f}"
+    shown = matrix_table(matrix)
+    assert "1 rm <1>" in shown
+    assert f"{100 * share:.1f}" in shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -56,6 +56,41 @@ def agreement(first: Iterable[ScoredPair], second: Iterable[ScoredPair]) -> Agre
         spearman([left for left, _ in gaps], [right for _, right in gaps]),
         bootstrap(changes) if changes else None,
         len(one.keys() | two.keys()) - len(known),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementMatrix:
+    """Every model against every other on the same pairs."""
+
+    names: tuple[str, ...]
+    accuracy: tuple[Interval | None, ...]
+    """Of each model; None: no decided pair."""
+    same: tuple[tuple[float | None, ...], ...]
+    """Share of the pairs with the same verdict; symmetric, 1 against itself; None: no pair scored by both."""
+    kappa: tuple[tuple[float | None, ...], ...]
+    """Cohen's."""
+
+
+def agreement_matrix(models: Mapping[str, Sequence[ScoredPair]]) -> AgreementMatrix | None:
+    """Compare each with each; None: fewer than two models.
+
+    Raises:
+        ValueError: an id that stands twice.
+    """
+    if len(models) < 2:
+        return None
+    names = tuple(models)
+    found = [[agreement(models[one], models[two]) for two in names] for one in names]
+    shares = []
+    for rows in models.values():
+        hits = [pair.hit for pair in rows if pair.hit is not None]
+        shares.append(wilson(math.fsum(hits), len(hits)) if hits else None)
+    return AgreementMatrix(
+        names,
+        tuple(shares),
+        tuple(tuple(item.same.value if item else None for item in row) for row in found),
+        tuple(tuple(item.kappa if item else None for item in row) for row in found),
     )
 
 

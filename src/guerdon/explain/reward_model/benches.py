@@ -114,6 +114,23 @@ def bench(name: str) -> Bench:
     return BENCHES[name]
 
 
+def recognise_bench(row: Mapping[str, Json]) -> str | None:
+    """The benchmark that a row belongs to, by its columns; None: it is laid out in another way.
+
+    >>> recognise_bench({"prompt": "q", "chosen": ["a"] * 3, "rejected": ["b"] * 3, "domain": "math"})
+    'rm-bench'
+    """
+    chosen, rejected = row.get("chosen"), row.get("rejected")
+    if _is_texts(chosen) and _is_texts(rejected):
+        styles = len(chosen) == len(rejected) == NUM_STYLES  # type: ignore[arg-type]
+        if styles and isinstance(row.get("domain"), str):
+            return "rm-bench"
+        return "rewardbench2" if isinstance(row.get("subset"), str) else None
+    known = {*PRIOR_SETS, *(subset for counts in REWARDBENCH.values() for subset in counts)}
+    plain = isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
+    return "rewardbench" if plain and row.get("subset") in known else None
+
+
 def pairs_of(items: Sequence[BenchItem], scores: Sequence[Scores], *, domain: str) -> list[ScoredPair]:
     """One pair an item for the measures: the first right answer against the first wrong one."""
     return [
@@ -347,6 +364,10 @@ def _matched(items: Sequence[BenchItem], scores: Sequence[Scores]) -> list[tuple
         if len(item.answers) != len(row):
             raise ValueError(f"{item.id}: {len(item.answers)} answers and {len(row)} scores")
     return list(zip(items, scores, strict=True))
+
+
+def _is_texts(value: Json) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def _item(

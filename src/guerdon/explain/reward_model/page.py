@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from guerdon.core.types import Json
@@ -10,6 +11,7 @@ from guerdon.explain.escape import attribute, marked, number, visible
 from guerdon.explain.figure import figure
 from guerdon.explain.page import folded, heading, page, section
 from guerdon.explain.read import Interval
+from guerdon.explain.reward_model.agreement import AgreementMatrix
 from guerdon.explain.reward_model.benches import BenchResult
 from guerdon.explain.reward_model.measures import Accuracy
 from guerdon.explain.reward_model.pictures import pictures
@@ -155,6 +157,9 @@ def _accuracies(summary: Summary) -> str:
     if summary.accuracy.share is None:
         return ""
     rows = [_row("All pairs", summary.accuracy, summary.accuracy)]
+    if summary.length and summary.length.after:
+        kept = replace(summary.accuracy, share=summary.length.after)
+        rows.append(_row("All pairs, length taken out", kept, kept))
     for name, table in summary.slices.items():
         unit = f" of the longer answer, {summary.length_unit}" if name == "length" else ""
         rows.append(
@@ -270,10 +275,47 @@ def _agreements(summary: Summary) -> str:
     titles = ("Pairs", "Same verdict", "Cohen’s κ", "ρ of scores", "ρ of differences", "Its accuracy, change")
     head = "".join(f'<th scope="col">{title}</th>' for title in titles)
     return (
-        '<table class="results"><caption>On the pairs that both scored. The change is that of the other model against this '
-        'one, in points, paired, with its bootstrap 95 % interval.</caption><thead><tr><th scope="col">'
+        _matrix(summary.matrix)
+        + '<table class="results"><caption>On the pairs that both scored. The change is that of the other model '
+        'against this one, in points, paired, with its bootstrap 95 % interval.</caption><thead><tr><th scope="col">'
         f'<span class="sr">Model</span></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
+
+
+def _matrix(matrix: AgreementMatrix | None) -> str:
+    """A heat map: the more alike two models are, the stronger the colour."""
+    if matrix is None:
+        return ""
+    numbers = range(1, len(matrix.names) + 1)
+    head = "".join(f'<th scope="col">{place}</th>' for place in numbers)
+    rows = []
+    for place, name, share, same, kappas in zip(
+        numbers, matrix.names, matrix.accuracy, matrix.same, matrix.kappa, strict=True
+    ):
+        cells = "".join(
+            _heat(value, kappa, itself=other == place)
+            for other, value, kappa in zip(numbers, same, kappas, strict=True)
+        )
+        accuracy = f"<b>{plain(share.value, '%')}</b><small>{span(share, '%')}</small>" if share else "–"
+        rows.append(
+            f'<tr><th scope="row">{place} {visible(name[:80])}</th><td data-label="Accuracy">{accuracy}</td>{cells}</tr>'
+        )
+    note = (
+        "Share of the pairs in which two models prefer the same side, in %, and Cohen’s κ (0 is chance). "
+        "Colour: from half of the pairs to all."
+    )
+    return (
+        f'<table class="results heat"><caption>{note}</caption><thead><tr><th scope="col"><span class="sr">Model</span>'
+        f'</th><th scope="col">Accuracy</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
+def _heat(value: float | None, kappa: float | None, *, itself: bool) -> str:
+    if itself or value is None:
+        return "<td>–</td>"
+    strength = round(100 * max(0.0, min(1.0, 2 * value - 1)))
+    more = f"<small>κ {number(kappa)}</small>" if kappa is not None else ""
+    return f'<td style="--heat:{strength}%"><b>{plain(value, "%")}</b>{more}</td>'
 
 
 def _maybe_number(value: float | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from guerdon.core.types import Json
-from guerdon.explain.reward_model.agreement import Agreement, Scaling, agreement, scaling
+from guerdon.explain.reward_model.agreement import Agreement, AgreementMatrix, Scaling, agreement, scaling
 from guerdon.explain.reward_model.benches import BenchResult
 from guerdon.explain.reward_model.best_of import BestOf, best_of_n
 from guerdon.explain.reward_model.length import LengthBias, length_bias
@@ -73,6 +73,8 @@ class Summary:
     scaling: Scaling | None = None
     agreements: Mapping[str, Agreement] = dataclasses.field(default_factory=dict)
     """With other models, by their name."""
+    matrix: AgreementMatrix | None = None
+    """Every model against every other; None: there is one."""
     benches: tuple[BenchResult, ...] = ()
     worst: tuple[ScoredPair, ...] = ()
 
@@ -95,7 +97,8 @@ def summarise(
     others: Mapping[str, Sequence[ScoredPair]] | None = None,
     runs: Iterable[tuple[int, Iterable[ScoredPair]]] = (),
 ) -> Summary:
-    """Measure what the rows allow; benchmarks are added with `dataclasses.replace(summary, benches=...)`.
+    """Measure what the rows allow; benchmarks and the matrix are added with
+    `dataclasses.replace(summary, benches=...)`.
 
     Args:
         pairs: held-out pairs with scores.

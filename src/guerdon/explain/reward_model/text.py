@@ -8,6 +8,7 @@ source human          68.2 (65.1 to 71.2)  900    -
 
 from __future__ import annotations
 
+from guerdon.explain.reward_model.agreement import AgreementMatrix
 from guerdon.explain.reward_model.measures import Accuracy
 from guerdon.explain.reward_model.page import facts
 from guerdon.explain.reward_model.summary import Summary
@@ -41,6 +42,16 @@ def summary_table(summary: Summary) -> str:
 
 def _accuracies(summary: Summary) -> list[str]:
     rows = [["", "accuracy, %", "pairs", "left out"], _row("all pairs", summary.accuracy)]
+    if summary.length and summary.length.after:
+        found = summary.length.after
+        rows.append(
+            [
+                "length taken out",
+                f"{plain(found.value, '%')} ({span(found, '%')})",
+                f"{summary.accuracy.num_decided:,}",
+                "-",
+            ]
+        )
     for name, table in summary.slices.items():
         rows += [
             _row(label if name == "longer side" else f"{name} {label}", item)
@@ -115,6 +126,20 @@ def _agreements(summary: Summary) -> list[str]:
         ]
         rows.append([_short(name), plain(item.same.value, "%"), *known, gap])
     return aligned(rows) if len(rows) > 1 else []
+
+
+def matrix_table(matrix: AgreementMatrix) -> str:
+    """Accuracy of each model, and how often each says the same as each other; no newline at the end."""
+    numbers = [str(place) for place in range(1, len(matrix.names) + 1)]
+    rows = [["model", "accuracy, %", *(f"same as {number}, %" for number in numbers)]]
+    for number, name, share, same in zip(numbers, matrix.names, matrix.accuracy, matrix.same, strict=True):
+        accuracy = f"{plain(share.value, '%')} ({span(share, '%')})" if share else "-"
+        cells = [
+            "" if other == number else "-" if value is None else plain(value, "%")
+            for other, value in zip(numbers, same, strict=True)
+        ]
+        rows.append([f"{number} {_short(name)}", accuracy, *cells])
+    return plain_ascii(aligned(rows))
 
 
 def _short(name: str) -> str:

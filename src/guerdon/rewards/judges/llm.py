@@ -67,6 +67,11 @@ class LlmJudge:
         """
         self.listed.check(self._probe.check() or "")
 
+    @property
+    def version(self) -> str:
+        """Of the model that answered last; "": none is known."""
+        return self.listed.current
+
     def close(self) -> None:
         """Close the cache's file."""
         self.cache.close()

@@ -60,6 +60,11 @@ class RemoteJudge:
         """
         self.versions.check(self._probe.check() or "")
 
+    @property
+    def version(self) -> str:
+        """Of the model that answered last; "": none is known."""
+        return self.versions.current
+
     def close(self) -> None:
         """Close the cache's file."""
         self.cache.close()

@@ -249,10 +249,14 @@ class MixtureConfig(DatasetConfig):
         return tables
 
     def sets(self, seed: int) -> dict[str, list[Problem]]:
-        """The problems of each set, with its name in `info` and in their ids."""
+        """The problems of each set, with its name in `info` and in their ids; two sets of one kind draw differently."""
+        from guerdon.core.seeds import derive_seed
         from guerdon.data.mix import in_set
 
-        return {name: [in_set(name, problem) for problem in one.build(seed)] for name, one in self.of.items()}
+        return {
+            name: [in_set(name, problem) for problem in one.build(derive_seed(seed, "set", name))]
+            for name, one in self.of.items()
+        }
 
     def build(self, seed: int) -> Sequence[Problem]:
         """All sets, one after the other."""

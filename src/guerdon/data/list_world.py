@@ -30,7 +30,7 @@ class Request(NamedTuple):
     """What is asked."""
 
     topic: str
-    count: int
+    num_words: int
     without: tuple[str, ...]
     """Words that must not stand in the list."""
     in_order: bool
@@ -67,18 +67,20 @@ def _requests(config: ListsConfig) -> Iterator[Request]:
 
 
 def _problem(request: Request, generator: random.Random) -> Problem:
-    answer = generator.sample(request.words, request.count)
+    answer = generator.sample(request.words, request.num_words)
     if request.in_order:
         answer.sort()
     without = "".join(f", not {word}" for word in request.without)
     order = ", from a to z" if request.in_order else ""
     listing: dict[str, Json] = {
         "words": list(request.words),
-        "count": request.count,
+        "count": request.num_words,
         "in_order": request.in_order,
     }
     return Problem(
-        id=f"lists/{request.topic}/{request.count}/{'-'.join(request.without) or 'all'}/{request.in_order:d}",
-        messages=(Message(role="user", content=f"Name {request.count} {request.topic}{without}{order}."),),
-        info={"listing": listing, "solution": ", ".join(answer), "difficulty": request.count},
+        id=f"lists/{request.topic}/{request.num_words}/{'-'.join(request.without) or 'all'}/{request.in_order:d}",
+        messages=(
+            Message(role="user", content=f"Name {request.num_words} {request.topic}{without}{order}."),
+        ),
+        info={"listing": listing, "solution": ", ".join(answer), "difficulty": request.num_words},
     )

@@ -59,7 +59,9 @@ def load_problems(config: DataConfig, seed: int) -> Split:
     return Split(_shown(train, config), _shown(held, config), duplicates, overlap)
 
 
-def _mixed(problems: dict[str, Problem], weights: Mapping[str, float], seed: int | None) -> dict[str, Problem]:
+def _mixed(
+    problems: dict[str, Problem], weights: Mapping[str, float], seed: int | None
+) -> dict[str, Problem]:
     """The sets spread evenly, so that any beginning has about the same mix; a single set stays as it is."""
     sets: dict[str, list[tuple[str, Problem]]] = {}
     for key, problem in problems.items():

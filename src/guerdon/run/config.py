@@ -51,7 +51,11 @@ class EvalConfig(Config):
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts that say what is right, each once."""
-        return (self.accuracy,) if isinstance(self.accuracy, str) else tuple(dict.fromkeys(self.accuracy.values()))
+        return (
+            (self.accuracy,)
+            if isinstance(self.accuracy, str)
+            else tuple(dict.fromkeys(self.accuracy.values()))
+        )
 
 
 class RunConfig(RunSettings):

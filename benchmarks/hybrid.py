@@ -2,7 +2,8 @@
 
     python benchmarks/hybrid.py [--only mixed|parts] [--seeds 1 2] [--work FOLDER]      about half an hour, one CPU thread
 
-All runs start from one policy: `builtin:tiny`, cold-started on worked solutions of both kinds, seed 0.
+All runs start from one policy, `builtin:tiny`, cold-started on worked solutions of both kinds; its answers made the pairs
+that one reward model learned from (both seed 0).
 
 mixed  recipes/mixed.toml with its reward changed. The policy meets sums, which have a gold answer, and requests for
        lists, which have none. `rules` pays for right sums and cannot judge lists; `model` pays by a reward model for
@@ -13,7 +14,7 @@ parts  Sums alone, two rewards of weight 1: the right answer (rare) and a boxed 
        layouts in equal parts). `gdpo` normalises each in the group and adds, `grpo` adds and normalises; `control` tosses
        a coin. Asked: are answers right more often, and the easy reward no worse?
 
-A seed is one draw of problems, pairs, reward model and rollouts. Its arms see the same problems and are measured on the
+A seed is one draw of problems and rollouts. Its arms see the same problems and are measured on the
 same held-out ones with the same random numbers; intervals are paired bootstraps over held-out problems of all seeds. What
 is done is kept in --work: the same command goes on where it was. Results: benchmarks/results/hybrid.{json,md} and
 docs/assets/hybrid.svg.
@@ -133,7 +134,7 @@ def reward_model(config: Mapping[str, Any], start: Path, folder: Path) -> Path:
 def mixed(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
     """All arms of one seed."""
     start = cold_start(work)
-    judge = reward_model(mixed_recipe(work, seed), start, work / f"mixed_{seed}_judge")
+    judge = reward_model(mixed_recipe(work, 0), start, work / "judge")
     found: dict[str, dict[str, list[float]]] = {}
     for arm, changes in MIXED.items():
         config = mixed_recipe(work, seed, name=f"mixed_{seed}_{arm}", stages=["grpo"])

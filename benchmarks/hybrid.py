@@ -73,7 +73,7 @@ PARTS: dict[str, dict[str, Any]] = {
         }
     },
 }  # fmt: skip
-Runs = dict[str, dict[int, dict[str, list[float]]]]
+Runs = dict[str, dict[str, dict[str, list[float]]]]
 """Arm, seed, metric: a value a held-out problem."""
 
 
@@ -164,7 +164,7 @@ def parts(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
 def from_start(config: dict[str, Any], start: Path, *, evaluate: bool) -> dict[str, Any]:
     """The recipe, from the cold-started weights; one arm of a seed measures those, too."""
     model = {**config["model"], "source": str(start)}
-    return {**config, "model": model, "eval": {**config["eval"], "before": evaluate}}
+    return {**config, "model": model, "eval": {**config["eval"], "before": evaluate, "greedy": False}}
 
 
 def measured(folder: Path, place: int = -1) -> dict[str, list[float]]:
@@ -249,7 +249,8 @@ def claims(runs: Runs, comparisons: Sequence[tuple[str, str, str]], metrics: Met
 def mixed_text(runs: Runs) -> list[str]:
     comparisons = [("hybrid", arm, label) for label in MIXED_METRICS for arm in ("rules", "model", "control")]
     return [
-        "## A mixed stream", "", *table(runs, MIXED_METRICS), "", *claims(runs, comparisons, MIXED_METRICS)
+        f"## A mixed stream, seeds {', '.join(runs[START])}",
+         "", *table(runs, MIXED_METRICS), "", *claims(runs, comparisons, MIXED_METRICS)
     ]  # fmt: skip
 
 
@@ -257,7 +258,8 @@ def parts_text(runs: Runs) -> list[str]:
     comparisons = [("gdpo", arm, label) for label in PARTS_METRICS for arm in ("grpo", "control")]
     counts = {arm: statistics.fmean(pooled(runs, arm, "advantages")) for arm in ("gdpo", "grpo")}
     return [
-        "## Two rewards of different difficulty", "", *table(runs, PARTS_METRICS), "",
+        f"## Two rewards of different difficulty, seeds {', '.join(runs[START])}",
+         "", *table(runs, PARTS_METRICS), "",
         *claims(runs, comparisons, PARTS_METRICS),
         f"- different advantages in a group of 8, mean: gdpo {counts['gdpo']:.2f}, grpo {counts['grpo']:.2f}",
     ]  # fmt: skip
@@ -267,17 +269,14 @@ def picture(runs: Runs) -> str:
     """Change on sums against change on lists: a dot a seed."""
     width, height, left, top = 460, 320, 56, 20
     arms = [arm for arm in runs if arm != START]
-    dots = [
-        (
-            arm,
-            *(
+    dots: list[tuple[str, float, float]] = []
+    for arm in arms:
+        for seed in runs[arm]:
+            x, y = (
                 statistics.fmean(runs[arm][seed][metric]) - statistics.fmean(runs[START][seed][metric])
                 for metric in ("sampled_accuracy/sums", "sampled_value/lists")
-            ),
-        )
-        for arm in arms
-        for seed in runs[arm]
-    ]
+            )
+            dots.append((arm, x, y))
     low_x, high_x = min(-0.05, *(x for _, x, _ in dots)), max(0.1, *(x for _, x, _ in dots))
     low_y, high_y = min(-0.05, *(y for _, _, y in dots)), max(0.1, *(y for _, _, y in dots))
 
@@ -331,29 +330,28 @@ def main() -> None:
     torch.set_num_threads(1)
     results = ROOT / "benchmarks" / "results"
     path = results / "hybrid.json"
-    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"experiments": {}}
-    for name in [args.only] if args.only else EXPERIMENTS:
-        begun = time.time()
-        runs: Runs = {}
-        for seed in args.seeds:
+    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    for seed in args.seeds:
+        for name in [args.only] if args.only else EXPERIMENTS:
+            begun = time.time()
+            runs = record.setdefault(name, {})
             for arm, found in EXPERIMENTS[name][0](args.work, seed).items():
-                runs.setdefault(arm, {})[seed] = found
-        print(name, f"{time.time() - begun:.0f} s", flush=True)
-        record["experiments"][name] = runs
-    record["machine"] = f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}"
-    path.write_text(json.dumps(record) + "\n")
-    stored = {
-        name: {arm: {int(seed): found for seed, found in seeds.items()} for arm, seeds in runs.items()}
-        for name, runs in record["experiments"].items()
-    }
-    text = [line for name, runs in stored.items() for line in (*EXPERIMENTS[name][1](runs), "")]
-    if "mixed" in stored:
-        (ROOT / "docs" / "assets" / "hybrid.svg").write_text(picture(stored["mixed"]))
-    seeds = ", ".join(map(str, args.seeds))
-    note = f"Seeds {seeds}; a value a seed, then the change from the start with its interval, bold where it leaves out 0."
-    lines = ["# Rewards put together", "", str(__doc__), note, f"{record['machine']}, one thread.", "", *text]
+                runs.setdefault(arm, {})[str(seed)] = found
+            print(f"{name}, seed {seed}: {time.time() - begun:.0f} s", flush=True)
+            path.write_text(json.dumps(record) + "\n")
+            write(record, results)
+
+
+def write(record: dict[str, Any], results: Path) -> None:
+    """Tables and picture of all that has been measured."""
+    text = [line for name, runs in record.items() for line in (*EXPERIMENTS[name][1](runs), "")]
+    if "mixed" in record:
+        (ROOT / "docs" / "assets" / "hybrid.svg").write_text(picture(record["mixed"]))
+    machine = f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}"
+    note = "A value a seed, then the change from the start with its interval, bold where it leaves out 0."
+    lines = ["# Rewards put together", "", str(__doc__), f"{note} {machine}, one thread.", "", *text]
     (results / "hybrid.md").write_text("\n".join(lines))
-    print("\n".join(text))
+    print("\n".join(text), flush=True)
 
 
 if __name__ == "__main__":

@@ -281,3 +281,19 @@ def test_files_of_the_reward_table_are_read(tmp_path: Path, capsys: pytest.Captu
     assert code == 2
     assert f"reward.learned: {tmp_path}/gate.json: cannot be read" in err
     assert f"reward.calibration: {tmp_path}/c.json: cannot be read" in err
+
+
+def test_every_set_of_a_mixture_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = write(tmp_path / "good.jsonl", many(40))
+    bad = write(
+        tmp_path / "bad.jsonl", [*many(3), {"prompt": "17 + 4", "answer": "21", "solution": "#### 22"}]
+    )
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        f'[data.train.good]\nkind = "jsonl"\npath = "{good}"\n[data.train.bad]\nkind = "jsonl"\npath = "{bad}"\n'
+        "[rewards.math]\n"
+    )
+    code, out, _ = check(capsys, str(recipe))
+    assert code == 2
+    assert "data.train.good  jsonl, 40 rows: every gold answer scores 1" in out
+    assert "data.train.bad  jsonl, 4 rows: 1 of them fail" in out

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field, field_validator
 
-from guerdon.core.config import Config, EntryError, Issue, parse_config, parse_plugin
+from guerdon.core.config import Config, EntryError, Issue, parse_config, parse_plugin, parse_plugins
 from guerdon.core.errors import ConfigError
 from guerdon.core.registry import Registry
 
@@ -159,3 +159,13 @@ def test_an_entry_error_survives_pickling_with_its_paths() -> None:
 def test_a_config_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Inner().learning_rate = 2.0  # type: ignore[misc]
+
+
+def test_several_plug_ins_tell_all_their_problems_at_once() -> None:
+    tables = {"a": {"kind": "coin", "sides": 1}, "b": {"kind": "coin"}, "c": {}, "d": Coin(sides=4)}
+    with pytest.raises(EntryError) as caught:
+        parse_plugins(COINS, tables)
+    assert [issue.path for issue in caught.value.issues] == [("a", "sides"), ("c", "kind")]
+    good = parse_plugins(COINS, {name: tables[name] for name in "bd"})
+    assert {name: coin.sides for name, coin in good.items()} == {"b": 2, "d": 4}
+    assert parse_plugins(COINS, "coin") == "coin"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,51 @@ def test_an_empty_side_is_refused(tmp_path: Path) -> None:
         load_problems(
             DataConfig(train=rows(tmp_path / "a.jsonl", [1]), eval=rows(tmp_path / "b.jsonl", [1])), 0
         )
+
+
+def mixture(**weights: float) -> DataConfig:
+    sets = {"sums": {"kind": "arith", "num_problems": 200}, "lists": {"kind": "lists", "num_problems": 100}}
+    return DataConfig.model_validate(
+        {"train": {name: {**table, "weight": weights.get(name)} for name, table in sets.items()}}
+    )
+
+
+def counts(problems: tuple) -> dict[str, int]:
+    return dict(Counter(problem.info["set"] for problem in problems))
+
+
+def test_sets_are_mixed_evenly_on_both_sides_and_a_problem_keeps_its_side() -> None:
+    split = load_problems(mixture(), 0)
+    assert not asked(split.train) & asked(split.eval)
+    for side in split.train, split.eval:
+        whole, half = counts(side), counts(side[: len(side) // 2])
+        assert all(abs(half[name] - whole[name] / 2) <= 1 for name in ("sums", "lists"))
+    weighted = load_problems(mixture(sums=1.0, lists=1.0), 0)
+    assert weighted.eval == split.eval
+    assert set(asked(weighted.train)) < asked(split.train)
+    assert counts(weighted.train) == dict.fromkeys(("sums", "lists"), counts(split.train)["lists"])
+
+
+def test_a_mix_is_the_same_again_and_another_with_another_seed() -> None:
+    assert load_problems(mixture(), 3) == load_problems(mixture(), 3)
+    assert load_problems(mixture(), 3) != load_problems(mixture(), 4)
+
+
+def test_a_set_of_which_nothing_is_left_is_named(tmp_path: Path) -> None:
+    one, same = rows(tmp_path / "a.jsonl", [1, 2, 3]), rows(tmp_path / "b.jsonl", [1, 2])
+    config = DataConfig.model_validate(
+        {
+            "train": {"one": one.model_dump(), "same": same.model_dump()},
+            "eval": rows(tmp_path / "e.jsonl", [9]).model_dump(),
+        }
+    )
+    with pytest.raises(DataError, match=r"data.train.same: no problem of it is left"):
+        load_problems(config, 0)
+
+
+def test_without_shuffling_each_set_comes_as_it_stands(tmp_path: Path) -> None:
+    one, two = rows(tmp_path / "a.jsonl", [1, 2, 3, 4]), rows(tmp_path / "b.jsonl", [5, 6])
+    train = {"one": one.model_dump(), "two": two.model_dump()}
+    held = rows(tmp_path / "e.jsonl", [9]).model_dump()
+    split = load_problems(DataConfig.model_validate({"train": train, "eval": held, "shuffle": False}), 0)
+    assert [problem.messages[-1].content[0] for problem in split.train] == ["1", "5", "2", "3", "6", "4"]

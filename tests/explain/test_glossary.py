@@ -30,3 +30,12 @@ def test_pass_at_k_takes_any_k() -> None:
 
 def test_a_part_may_have_any_name() -> None:
     assert term("rewards/a/b {0} {x}/mean").label == "a/b {0} {x}, mean"
+
+
+@pytest.mark.parametrize("metric", ["greedy_accuracy", "sampled_accuracy", "sampled_value", "pass@8"])
+def test_the_metrics_of_a_set_name_it(metric: str) -> None:
+    known = term(f"{metric}/open {{0}}")
+    assert known.label.endswith(", open {0}")
+    assert "“open {0}”" in known.meaning
+    assert len(known.meaning) < 130
+    assert known.better == 1

@@ -304,3 +304,61 @@ def test_a_reward_model_swapped_under_a_run_is_refused_at_resume(tmp_path: Path)
     said = [line for line in refused.stderr.splitlines() if "rewards.quality" in line]
     assert len(said) == 1
     assert f"this run was judged by version {version}" in said[0]
+
+
+MIXED = """
+name = "tiny_grpo"
+stages = ["sft", "grpo"]
+[model]
+source = "builtin:tiny"
+[data.train.sums]
+kind = "arith"
+num_problems = 40
+layout = "hash"
+weight = 1.0
+[data.train.lists]
+kind = "lists"
+num_problems = 30
+weight = 2.0
+[rollout]
+num_generations = 2
+generation_batch_size = 8
+max_completion_length = 4
+[rewards.math]
+[rewards.coin]
+kind = "random"
+[rewards.listing]
+weight = 0.0
+[reward.route]
+by = "set"
+cases = { sums = "math", lists = "coin" }
+[eval]
+accuracy = { sums = "math", lists = "listing" }
+"""
+
+
+def test_a_mixed_stream_killed_and_resumed_is_the_same_run_and_its_sets_are_told_apart(
+    tmp_path: Path,
+) -> None:
+    recipe = tmp_path / "mixed.toml"
+    recipe.write_text(MIXED, encoding="utf-8")
+    straight = run(tmp_path / "straight", recipe=recipe)
+    assert straight.returncode == 0, straight.stderr
+    process = subprocess.Popen(
+        command(tmp_path / "killed", recipe=recipe), env=environment(), stderr=subprocess.DEVNULL
+    )
+    folder = tmp_path / "killed" / "tiny_grpo"
+    deadline = time.monotonic() + 120
+    while not _reached(folder, ("grpo", 2)) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = run(tmp_path / "killed", "--resume", str(folder), recipe=None)
+    assert done.returncode == 0, done.stderr
+    assert_same_run(folder, tmp_path / "straight" / "tiny_grpo")
+    last = lines(folder, "evals.jsonl")[-1]["metrics"]
+    assert {"sampled_accuracy/sums", "sampled_value/lists"} <= set(last)
+    metrics = lines(folder)[-1]["metrics"]
+    assert 0.0 < metrics["rewards/math/unverified"] < 1.0, "both kinds in one step"
+    assert "Value, lists" in (folder / "report.html").read_text(encoding="utf-8")

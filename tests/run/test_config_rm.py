@@ -57,6 +57,21 @@ def test_its_pairs_are_of_the_run_s_own_problems_sampling_and_labels() -> None:
     assert list(chosen.rewards) == ["math", "format"]
 
 
+def test_where_sets_are_mixed_each_is_labelled_by_its_own_part() -> None:
+    """The part of the other set has nothing to say, and must not mask the label."""
+    mixed = config(
+        data={"train": {"sums": {"kind": "arith"}, "lists": {"kind": "lists"}}},
+        rewards={**RECIPE["rewards"], "listing": {"weight": 0.0}},
+        eval={"accuracy": {"sums": "math", "lists": "listing"}},
+    )
+    rewards = preferences_recipe(mixed, "m").rewards
+    assert {name: (part.weight, part.when_missing) for name, part in rewards.items()} == {
+        "math": (1.0, "skip"),
+        "listing": (1.0, "skip"),
+    }
+    assert preferences_recipe(config(), "m").rewards["math"].when_missing == "mask"
+
+
 def test_it_is_trained_as_its_table_says(tmp_path: Path) -> None:
     recipe = reward_recipe(config(), "/ckpt/model", tmp_path)
     assert Path(recipe.output_dir, recipe.name) == tmp_path / "rm"

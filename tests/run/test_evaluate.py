@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from guerdon.core.errors import DataError
-from guerdon.core.types import Problem
+from guerdon.core.types import Message, Problem
+from guerdon.data.config import DataConfig
+from guerdon.data.mix import SET
 from guerdon.models.policy import Policy
 from guerdon.rewards.config import parse_rewards
 from guerdon.rewards.rubric import Rubric
@@ -13,7 +15,7 @@ from guerdon.rollout.config import SamplingConfig
 from guerdon.rollout.local import LocalEngine
 from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.config import EvalConfig
-from guerdon.run.evaluate import Evaluation, Evaluator, interval
+from guerdon.run.evaluate import Evaluation, Evaluator, interval, sets_of
 
 
 def evaluator(policy: Policy, problems: list[Problem], *, probability: float = 0.5) -> Evaluator:
@@ -69,3 +71,41 @@ def test_interval_by_hand() -> None:
     # standard error sqrt(.25/100) = .05: the 95 % interval is about .4 to .6
     assert wide["low"] == pytest.approx(0.4, abs=0.03)
     assert wide["high"] == pytest.approx(0.6, abs=0.03)
+
+
+def test_where_sets_are_mixed_each_is_measured_by_its_own_part(tiny: Policy) -> None:
+    data = DataConfig.model_validate(
+        {
+            "train": {
+                "sums": {"kind": "arith", "num_problems": 9},
+                "lists": {"kind": "lists", "num_problems": 9},
+            }
+        }
+    )
+    problems = list(data.train.build(0))
+    rewards = {
+        "always": {"kind": "regex", "pattern": "(?s).*"},
+        "never": {"kind": "regex", "pattern": "never"},
+    }
+    found = asyncio.run(
+        Evaluator(
+            Rollouter(tiny, LocalEngine(tiny)),
+            Rubric.from_config(parse_rewards(rewards)),
+            EvalConfig(accuracy={"sums": "always", "lists": "never"}, format=None, num_samples=2),
+            SamplingConfig(max_completion_length=3),
+            problems=problems,
+            seed=0,
+        ).evaluate("before", "start", 0)
+    ).per_problem
+    assert found["sampled_accuracy/sums"] == found["sampled_value/sums"] == found["pass@2/sums"] == [1.0] * 9
+    assert found["greedy_accuracy/lists"] == found["sampled_accuracy/lists"] == [0.0] * 9
+    assert found["sampled_accuracy"] == [1.0] * 9 + [0.0] * 9
+
+
+def test_one_set_or_a_crowd_of_them_is_not_told_apart() -> None:
+    def some(count: int) -> list[Problem]:
+        asked = (Message(role="user", content="?"),)
+        return [Problem(id=str(i), messages=asked, info={SET: f"s{i}"}) for i in range(count)]
+
+    assert [len(sets_of(some(count))) for count in (0, 1, 2, 16, 17)] == [0, 0, 2, 16, 0]
+    assert sets_of([*some(1), Problem(id="x", messages=())]) == ()

@@ -222,3 +222,58 @@ def test_mistakes_of_the_reward_table_come_with_all_others(recipe: Path) -> None
     assert "eval.accuracy" in found[2]
     assert "reward.gate.thn: unknown key" in problems(recipe, "reward.gate.thn=math")[0]
     assert "reward.gate: a cycle: gate -> gate" in problems(recipe, "reward.gate.then=gate")[0]
+
+
+MIXED = """
+[data.train.sums]
+kind = "arith"
+[data.train.lists]
+kind = "lists"
+[rewards.math]
+[rewards.listing]
+weight = 0.0
+[eval]
+accuracy = { sums = "math", lists = "listing" }
+"""
+
+
+def test_sets_under_names_their_overrides_and_the_config_of_their_run(recipe: Path, tmp_path: Path) -> None:
+    import json
+
+    recipe.write_text(MIXED, encoding="utf-8")
+    config = load_recipe(recipe, ["data.train.lists.num_problems=7"])
+    (tmp_path / "config.json").write_text(
+        json.dumps({"config": config.model_dump(mode="json")}), encoding="utf-8"
+    )
+    assert load_run(tmp_path) == config
+    assert [
+        len(one.build(0))
+        for one in load_run(tmp_path, ["data.train.sums.num_problems=3"]).data.train.of.values()
+    ] == [3, 7]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            ", lists = ",
+            ", list = ",
+            "eval.accuracy: has sums, list; expected a part for each set (lists, sums)",
+        ),
+        (
+            ', lists = "listing"',
+            "",
+            "eval.accuracy: has sums; expected a part for each set (lists, sums)",
+        ),
+        ('"listing" }', '"listings" }', "eval.accuracy: 'listings' names no part of rewards"),
+        ("[data.train.lists]", "[data.train.sums.x]", "data.train.sums.x: unknown key"),
+    ],
+)
+def test_an_accuracy_for_each_set_fits_the_sets(recipe: Path, old: str, new: str, told: str) -> None:
+    recipe.write_text(MIXED.replace(old, new), encoding="utf-8")
+    assert any(told in problem for problem in problems(recipe))
+
+
+def test_an_accuracy_for_each_set_needs_sets(recipe: Path) -> None:
+    recipe.write_text(MINIMAL + '[eval]\naccuracy = { a = "math" }\n', encoding="utf-8")
+    assert any("the problems are not mixed of sets" in problem for problem in problems(recipe))

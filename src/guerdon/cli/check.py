@@ -213,8 +213,10 @@ def _check_reward(config: RunConfig | PreferencesRunConfig) -> list[str]:
 
 
 def _check_dataset(side: str, dataset: DatasetConfig, config: RunConfig | PreferencesRunConfig) -> int:
-    from guerdon.data.config import JsonlConfig, ParquetConfig
+    from guerdon.data.config import JsonlConfig, MixtureConfig, ParquetConfig
 
+    if isinstance(dataset, MixtureConfig):
+        return sum(_check_dataset(f"{side}.{name}", one, config) for name, one in dataset.of.items())
     if isinstance(dataset, JsonlConfig | ParquetConfig):
         return _check_table(side, dataset, config.rubric)
     from guerdon.cli.check_code import judge_code, write_code

@@ -120,6 +120,30 @@ def parse_plugin(
         raise EntryError([Issue((*here, *issue.path), issue.message) for issue in found]) from None
 
 
+def parse_plugins(registry: Registry, tables: Any) -> Any:
+    """The configs of several plug-ins, each in a table under a name of its own; for use inside validators.
+
+    Args:
+        registry: where each `kind` is looked up.
+        tables: configs or tables by name; what is no mapping is left to the validator.
+
+    Raises:
+        EntryError: the problems of every table at once.
+    """
+    if not isinstance(tables, Mapping):
+        return tables
+    issues: list[Issue] = []
+    parsed = {}
+    for name, table in tables.items():
+        try:
+            parsed[name] = parse_plugin(registry, table, at=name) if isinstance(table, dict) else table
+        except EntryError as error:
+            issues += error.issues
+    if issues:
+        raise EntryError(issues)
+    return parsed
+
+
 def problems_of(error: ValidationError, cls: type[BaseModel], where: str = "") -> list[str]:
     """Each problem as one line in the words of the person who wrote the recipe."""
     return [issue.line(where) for issue in issues_of(error, cls)]

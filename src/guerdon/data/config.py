@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from guerdon.core.config import Config, parse_plugin
+from guerdon.core.config import Config, parse_plugin, parse_plugins
 from guerdon.core.errors import did_you_mean
 from guerdon.core.registry import Registry
 from guerdon.core.types import Problem
@@ -17,12 +24,14 @@ DATASETS = Registry(
     group="guerdon.datasets",
     builtins={
         "arith": "guerdon.data.config:ArithConfig",
+        "lists": "guerdon.data.config:ListsConfig",
         "code_world": "guerdon.data.config:CodeWorldConfig",
         "critiques": "guerdon.data.critiques.config:CritiquesConfig",
         "jsonl": "guerdon.data.config:JsonlConfig",
         "parquet": "guerdon.data.config:ParquetConfig",
         "hub": "guerdon.data.config:HubConfig",
         "reasoning_gym": "guerdon.data.config:ReasoningGymConfig",
+        "mixture": "guerdon.data.config:MixtureConfig",
     },
 )
 
@@ -31,6 +40,8 @@ class DatasetConfig(Config):
     """Base of every dataset: a `kind`, and `build()` that returns problems in a fixed order."""
 
     kind: str
+    weight: Annotated[float, Field(gt=0.0)] | None = None
+    """Share of this set where several are mixed, in proportion to the others' weights; give it to every set or none."""
 
     def build(self, seed: int) -> Sequence[Problem]:
         """Load or generate; the same `seed` gives the same problems in the same order."""
@@ -75,6 +86,36 @@ class ArithConfig(DatasetConfig):
         from guerdon.data.worlds import arith_problems
 
         return arith_problems(self, seed)
+
+
+class ListsConfig(DatasetConfig):
+    """Open requests for lists of words: no one right answer, exact quality (verifier `listing`; algorithms: PrefWorld)."""
+
+    kind: Literal["lists"] = "lists"
+    num_problems: int = Field(default=1000, ge=1)
+    """How many distinct requests to draw."""
+    min_items: int = Field(default=2, ge=1, le=6)
+    """Fewest words asked for."""
+    max_items: int = Field(default=4, ge=1, le=6)
+    """Most words asked for."""
+    max_without: int = Field(default=2, ge=0, le=3)
+    """Most words that must not stand there."""
+    in_order: bool = True
+    """Ask for half of the lists from a to z."""
+
+    @model_validator(mode="after")
+    def _a_range(self) -> Self:
+        if self.min_items > self.max_items:
+            raise ValueError(
+                f"min_items = {self.min_items} is more than max_items = {self.max_items}; swap them"
+            )
+        return self
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """Generate the requests."""
+        from guerdon.data.list_world import list_problems
+
+        return list_problems(self, seed)
 
 
 class CodeWorldConfig(DatasetConfig):
@@ -183,11 +224,51 @@ class ReasoningGymConfig(DatasetConfig):
         return gym_problems(self, seed)
 
 
+class MixtureConfig(DatasetConfig):
+    """Several datasets, each under a name of its own: `[data.train.NAME]`. Every problem keeps its set's name."""
+
+    kind: Literal["mixture"] = "mixture"
+    of: dict[str, SerializeAsAny[DatasetConfig]] = Field(min_length=1)
+    """The datasets by name."""
+
+    @field_validator("of", mode="before")
+    @classmethod
+    def _sets(cls, value: Any) -> Any:
+        return parse_plugins(DATASETS, value)
+
+    @model_validator(mode="after")
+    def _all_weights_or_none(self) -> Self:
+        without = [name for name, one in self.of.items() if one.weight is None]
+        if without and len(without) < len(self.of):
+            raise ValueError(f"{without[0]} has no weight, but others have; give one to every set or to none")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _by_name(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As it stands in a recipe: the tables under their names."""
+        tables: dict[str, Any] = serialize(self)["of"]
+        return tables
+
+    def sets(self, seed: int) -> dict[str, list[Problem]]:
+        """The problems of each set, with its name in `info` and in their ids; two sets of one kind draw differently."""
+        from guerdon.core.seeds import derive_seed
+        from guerdon.data.mix import in_set
+
+        return {
+            name: [in_set(name, problem) for problem in one.build(derive_seed(seed, "set", name))]
+            for name, one in self.of.items()
+        }
+
+    def build(self, seed: int) -> Sequence[Problem]:
+        """All sets, one after the other."""
+        return [problem for problems in self.sets(seed).values() for problem in problems]
+
+
 class DataConfig(Config):
     """The problems of a run and how they are shown to the model."""
 
     train: SerializeAsAny[DatasetConfig]
-    """Where training problems come from."""
+    """Where training problems come from: one dataset, or several, each in a table under a name of its own."""
     eval: SerializeAsAny[DatasetConfig] | None = None
     """Where held-out problems come from; left out: split off the training set by content hash."""
     eval_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
@@ -202,4 +283,9 @@ class DataConfig(Config):
     @field_validator("train", "eval", mode="before")
     @classmethod
     def _dataset(cls, value: Any) -> Any:
-        return parse_plugin(DATASETS, value) if isinstance(value, dict) else value
+        """Tables without a `kind` of their own are datasets under names."""
+        if not isinstance(value, dict):
+            return value
+        if value and "kind" not in value and all(isinstance(table, dict) for table in value.values()):
+            return MixtureConfig(of=parse_plugins(DATASETS, value))
+        return parse_plugin(DATASETS, value)

@@ -6,13 +6,14 @@ A problem's side depends on its own content alone, so neither file order nor new
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from guerdon.core.errors import DataError
 from guerdon.core.seeds import content_hash
 from guerdon.core.types import Message, Problem
-from guerdon.data.config import DataConfig
+from guerdon.data.config import DataConfig, MixtureConfig
+from guerdon.data.mix import SET, mix
 
 
 class Split(NamedTuple):
@@ -49,7 +50,38 @@ def load_problems(config: DataConfig, seed: int) -> Split:
     del rest
     if not train or not held:
         raise DataError(_empty(config, len(train), len(held), overlap))
+    if isinstance(config.train, MixtureConfig):
+        shares = {name: one.weight for name, one in config.train.of.items() if one.weight is not None}
+        _need_sets(config.train, train)
+        train = _mixed(train, shares, seed if config.shuffle else None)
+    if isinstance(config.eval or config.train, MixtureConfig):
+        held = _mixed(held, {}, None)
     return Split(_shown(train, config), _shown(held, config), duplicates, overlap)
+
+
+def _mixed(
+    problems: dict[str, Problem], weights: Mapping[str, float], seed: int | None
+) -> dict[str, Problem]:
+    """The sets spread evenly, so that any beginning has about the same mix; a single set stays as it is."""
+    sets: dict[str, list[tuple[str, Problem]]] = {}
+    for key, problem in problems.items():
+        sets.setdefault(str(problem.info.get(SET)), []).append((key, problem))
+    return dict(mix(sets, weights, seed=seed)) if len(sets) > 1 else problems
+
+
+def _need_sets(config: MixtureConfig, train: Mapping[str, Problem]) -> None:
+    """Refuse a mix of which a set is gone.
+
+    Raises:
+        DataError: no problem of a set is left to train on.
+    """
+    there = {problem.info.get(SET) for problem in train.values()}
+    for name in config.of:
+        if name not in there:
+            raise DataError(
+                f"data.train.{name}: no problem of it is left to train on (held out, or the same as another set's); "
+                "give more of them, or leave the set out"
+            )
 
 
 def content_key(problem: Problem) -> str:

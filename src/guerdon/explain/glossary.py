@@ -130,6 +130,34 @@ _PATTERNS = (
         "%",
         1,
     ),
+    (
+        re.compile(r"greedy_accuracy/(.+)"),
+        "Greedy accuracy, {0}",
+        "Share of held-out problems of the set “{0}” whose most likely answer is right.",
+        "%",
+        1,
+    ),
+    (
+        re.compile(r"sampled_accuracy/(.+)"),
+        "Sampled accuracy, {0}",
+        "Share of right answers to problems of the set “{0}”, drawn at random.",
+        "%",
+        1,
+    ),
+    (
+        re.compile(r"sampled_value/(.+)"),
+        "Value, {0}",
+        "Mean value of the part that says what is right, on the set “{0}”: more than right or wrong, where it has grades.",
+        "",
+        1,
+    ),
+    (
+        re.compile(r"pass@(\d+)/(.+)"),
+        "Pass@{0}, {1}",
+        "Share of problems of the set “{1}” with a right answer among {0} samples.",
+        "%",
+        1,
+    ),
     (re.compile(r"accuracy/(.+)"), "Accuracy, {0}", "Accuracy on a part of the pairs: {0}.", "%", 1),
     (re.compile(r"loss/(.+)"), "Loss: {0}", "A part of the loss: {0}.", "", 0),
     (re.compile(r"rewards/(.+)/mean"), "{0}, mean", "Mean value of the reward part “{0}”.", "", 0),
@@ -157,5 +185,5 @@ def term(name: str) -> Term:
     for pattern, label, meaning, unit, better in _PATTERNS:
         found = pattern.fullmatch(name)
         if found:
-            return Term(label.format(found[1]), meaning.format(found[1]), unit, better)
+            return Term(label.format(*found.groups()), meaning.format(*found.groups()), unit, better)
     return Term(name, "")

@@ -25,6 +25,7 @@ VERIFIERS = Registry(
         "regex": "guerdon.rewards.text.config:RegexVerifierConfig",
         "match": "guerdon.rewards.text.config:MatchVerifierConfig",
         "repetition": "guerdon.rewards.text.config:RepetitionVerifierConfig",
+        "listing": "guerdon.rewards.text.config:ListingVerifierConfig",
         "cosine_length": "guerdon.rewards.text.config:CosineLengthVerifierConfig",
         "refusal": "guerdon.rewards.text.config:RefusalVerifierConfig",
         "citations": "guerdon.rewards.text.config:CitationsVerifierConfig",

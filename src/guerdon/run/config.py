@@ -15,7 +15,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from guerdon.core.config import Config, EntryError, Issue
 from guerdon.core.errors import ConfigError
-from guerdon.data.config import DataConfig
+from guerdon.data.config import DataConfig, MixtureConfig
 from guerdon.models.config import ModelConfig
 from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rewards.rubric_config import RubricConfig
@@ -42,10 +42,20 @@ class EvalConfig(Config):
     """Also one greedy answer per problem."""
     temperature: float = Field(default=1.0, gt=0.0)
     """Temperature of the sampled answers."""
-    accuracy: str = "math"
-    """Name of the reward part that says whether an answer is right (value >= 1)."""
+    accuracy: str | dict[str, str] = "math"
+    """Name of the reward part that says whether an answer is right (value >= 1); where sets are mixed, one for each
+    set: { sums = "math", lists = "listing" }."""
     format: str | None = "format"
     """Name of the reward part that says whether the layout is right; without it, no such row."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that say what is right, each once."""
+        return (
+            (self.accuracy,)
+            if isinstance(self.accuracy, str)
+            else tuple(dict.fromkeys(self.accuracy.values()))
+        )
 
 
 class RunConfig(RunSettings):
@@ -91,10 +101,7 @@ class RunConfig(RunSettings):
             problems += error.problems
         if "grpo" in self.stages and not self.rubric.nodes and not self.rubric.shares():
             problems.append("rewards: at least one part needs a weight other than 0")
-        if self.eval.num_problems and self.eval.accuracy not in self.rewards:
-            problems.append(
-                f"eval.accuracy: {self.eval.accuracy!r} names no part of rewards ({', '.join(self.rewards)})"
-            )
+        problems += self._accuracy_problems() if self.eval.num_problems else ()
         problems += self._reward_stage_problems()
         problems += self._monitor_problems()
         issues += [Issue.parse(problem) for problem in problems]
@@ -115,6 +122,23 @@ class RunConfig(RunSettings):
         if monitor.action == "raise_beta" and not resolve_row(self.algorithm).beta:
             yield "train.monitor.action: raise_beta has no KL term to raise; set algorithm.beta, such as 0.01"
 
+    def _accuracy_problems(self) -> Iterator[str]:
+        """Parts that say what is right but are none, sets without one, names that are no set."""
+        for name in self.eval.parts:
+            if name not in self.rewards:
+                yield f"eval.accuracy: {name!r} names no part of rewards ({', '.join(self.rewards)})"
+        if isinstance(self.eval.accuracy, str):
+            return
+        held = self.data.eval or self.data.train
+        sets = set(held.of) if isinstance(held, MixtureConfig) else set()
+        if not sets:
+            yield "eval.accuracy: names a part for each set, but the problems are not mixed of sets; name one part"
+        elif sets != set(self.eval.accuracy):
+            yield (
+                f"eval.accuracy: has {', '.join(self.eval.accuracy)}; expected a part for each set "
+                f"({', '.join(sorted(sets))})"
+            )
+
     def _reward_stage_problems(self) -> Iterator[str]:
         """What the stage `rm` lacks, and what lacks the stage."""
         own = own_judges(self.rewards)
@@ -128,7 +152,7 @@ class RunConfig(RunSettings):
             return
         if self.stages[-1] == "rm":
             yield "stages: ends with rm; a reward model alone is for: guerdon rm train RECIPE"
-        for name in self.rm.labels or (self.eval.accuracy,):
+        for name in self.rm.labels or self.eval.parts:
             if name not in self.rewards:
                 yield f"rm.labels: {name!r} names no part of rewards ({', '.join(self.rewards)})"
             elif name in own:

@@ -40,7 +40,8 @@ class RewardStageConfig(Config):
     num_generations: int = Field(default=4, ge=2)
     """Answers to each."""
     labels: tuple[str, ...] = ()
-    """Parts of `rewards` that label the answers by their weighted sum; left out: the one of `eval.accuracy`."""
+    """Parts of `rewards` that label the answers by their weighted sum; left out: the one of `eval.accuracy`, or the
+    one for each set."""
     pairing: PairingConfig = Field(default_factory=PairingConfig)
     """Which answers become pairs."""
     eval_fraction: float = Field(default=0.1, gt=0.0, lt=1.0)
@@ -82,7 +83,7 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
         model=_backbone(config, model),
         data=config.data,
         sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
-        rewards={name: _label(config.rewards[name]) for name in stage.labels or (config.eval.accuracy,)},
+        rewards={name: _label(config.rewards[name], config) for name in stage.labels or config.eval.parts},
         pairing=stage.pairing,
     )
 
@@ -109,9 +110,15 @@ def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunC
     )
 
 
-def _label(part: VerifierConfig) -> VerifierConfig:
-    """A part that the policy does not learn from (weight 0) can still say which answer is better."""
-    return part if part.weight else part.model_copy(update={"weight": 1.0})
+def _label(part: VerifierConfig, config: RunConfig) -> VerifierConfig:
+    """A part that the policy does not learn from (weight 0) can still say which answer is better.
+
+    Where each set has a part of its own, the others have nothing to say of it.
+    """
+    changes: dict[str, object] = {} if part.weight else {"weight": 1.0}
+    if not config.rm.labels and len(config.eval.parts) > 1:
+        changes["when_missing"] = "skip"
+    return part.model_copy(update=changes)
 
 
 def _backbone(config: RunConfig, model: str) -> ModelConfig:

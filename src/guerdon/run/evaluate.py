@@ -15,6 +15,7 @@ import torch
 from guerdon.core.errors import DataError
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import Json, Problem, Score, ScoredGroup
+from guerdon.data.mix import SET
 from guerdon.functional.stats import bootstrap_interval, pass_at_k
 from guerdon.rewards.rubric import Rubric
 from guerdon.rollout.config import SamplingConfig
@@ -22,6 +23,8 @@ from guerdon.rollout.rollouter import Rollouter, greedy
 from guerdon.run.config import EvalConfig
 
 RESAMPLES = 2000
+MAX_SETS = 16
+"""More sets than these are not told apart: a page of so many rows tells nothing."""
 CHUNK_ROWS = 512
 """Answers sampled between two ticks of the progress bar: several times the rows that decode at once, so that few of
 their places are ever empty."""
@@ -91,6 +94,7 @@ class Evaluator:
         self.rubric = rubric
         self.config = config
         self.problems = list(problems[: config.num_problems])
+        self.sets = sets_of(self.problems)
         self.seed = derive_seed(seed, "eval")
         limits = {"max_completion_length": sampling.max_completion_length, "stop": sampling.stop}
         self.sampling = SamplingConfig.model_validate({"temperature": config.temperature, **limits})
@@ -140,34 +144,64 @@ class Evaluator:
         return await self.rubric.score(groups)
 
     def _measure(self, best: list[ScoredGroup], sampled: list[ScoredGroup]) -> dict[str, list[float]]:
-        right = [[self._passes(score, self.config.accuracy) for score in group.scores] for group in sampled]
-        found: dict[str, list[float]] = {}
-        if best:
-            found["greedy_accuracy"] = [
-                _mean([self._passes(s, self.config.accuracy) for s in g.scores]) for g in best
-            ]
-        found["sampled_accuracy"] = [_mean(row) for row in right]
-        samples = self.config.num_samples
-        found[f"pass@{samples}"] = [
-            pass_at_k(len(row), int(sum(row)), min(samples, len(row))) if row else 0.0 for row in right
-        ]
+        found = self._accuracies(best, sampled)
         if self.config.format and any(
             group.scores and group.scores[0].part(self.config.format) for group in sampled
         ):
             name = self.config.format
             found["format_rate"] = [
-                _mean([self._passes(score, name) for score in group.scores]) for group in sampled
+                _mean([_passes(score, name) for score in group.scores]) for group in sampled
             ]
         found["mean_length"] = [
             _mean([float(r.num_tokens) for r in group.group.rollouts]) for group in sampled
         ]
+        for name in self.sets:
+            inside = self._accuracies(_of_set(name, best), _of_set(name, sampled))
+            inside["sampled_value"] = [
+                _mean([value for value in self._values(group) if value is not None])
+                for group in _of_set(name, sampled)
+            ]
+            found |= {f"{metric}/{name}": items for metric, items in inside.items()}
         return found
 
-    @staticmethod
-    def _passes(score: Score, name: str) -> float:
-        """1 if the part has its full value; a verdict of could-not-verify is not a pass."""
-        part = score.part(name)
-        return float(part is not None and part.value is not None and part.value >= 1.0)
+    def _accuracies(self, best: list[ScoredGroup], sampled: list[ScoredGroup]) -> dict[str, list[float]]:
+        right = [self._right(group) for group in sampled]
+        found = {"greedy_accuracy": [_mean(self._right(group)) for group in best]} if best else {}
+        found["sampled_accuracy"] = [_mean(row) for row in right]
+        samples = self.config.num_samples
+        found[f"pass@{samples}"] = [
+            pass_at_k(len(row), int(sum(row)), min(samples, len(row))) if row else 0.0 for row in right
+        ]
+        return found
+
+    def _right(self, group: ScoredGroup) -> list[float]:
+        """1 for each answer whose accuracy part has its full value; could-not-verify is not a pass."""
+        return [_passes(score, self._part(group.group.problem)) for score in group.scores]
+
+    def _values(self, group: ScoredGroup) -> list[float | None]:
+        parts = [score.part(self._part(group.group.problem)) for score in group.scores]
+        return [None if part is None else part.value for part in parts]
+
+    def _part(self, problem: Problem) -> str:
+        """Name of the part that says whether an answer to this problem is right."""
+        parts = self.config.accuracy
+        return parts if isinstance(parts, str) else parts[str(problem.info.get(SET))]
+
+
+def sets_of(problems: Sequence[Problem]) -> tuple[str, ...]:
+    """Names of the sets that are mixed here; none where there is but one."""
+    found = {str(problem.info[SET]): None for problem in problems if SET in problem.info}
+    return tuple(found) if 1 < len(found) <= MAX_SETS else ()
+
+
+def _of_set(name: str, groups: Sequence[ScoredGroup]) -> list[ScoredGroup]:
+    return [group for group in groups if group.group.problem.info.get(SET) == name]
+
+
+def _passes(score: Score, name: str) -> float:
+    """1 if the part has its full value; a verdict of could-not-verify is not a pass."""
+    part = score.part(name)
+    return float(part is not None and part.value is not None and part.value >= 1.0)
 
 
 def _need_answers(label: str, groups: Sequence[ScoredGroup]) -> None:

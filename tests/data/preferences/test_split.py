@@ -128,7 +128,7 @@ def test_without_weights_the_mix_is_everything_evenly_spread() -> None:
 def test_weights_are_shares(
     weights: dict[str, float], num_pairs: int | None, expected: dict[str, int]
 ) -> None:
-    mixed = mix({"a": pairs("a", 90), "b": pairs("b", 30)}, weights, seed=0, num_pairs=num_pairs)
+    mixed = mix({"a": pairs("a", 90), "b": pairs("b", 30)}, weights, seed=0, total=num_pairs)
     assert Counter(pair.problem.id for pair in mixed) == expected
     repeats = Counter(pair.chosen for pair in mixed if pair.problem.id == "b")
     assert max(repeats.values()) - min(repeats.values() if len(repeats) == 30 else [1]) <= 1

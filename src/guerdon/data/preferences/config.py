@@ -16,12 +16,11 @@ weight = 0.5
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from guerdon.core.config import Config, EntryError, parse_plugin
+from guerdon.core.config import Config, parse_plugins
 from guerdon.core.errors import did_you_mean
 from guerdon.core.registry import Registry
 
@@ -248,18 +247,7 @@ class PreferenceDataConfig(Config):
     @field_validator("train", "eval", "audit", mode="before")
     @classmethod
     def _sets(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        issues = []
-        parsed = {}
-        for name, table in value.items():
-            try:
-                parsed[name] = parse_plugin(PREFERENCES, table, at=name) if isinstance(table, dict) else table
-            except EntryError as error:
-                issues += list(error.issues)
-        if issues:
-            raise EntryError(issues)
-        return parsed
+        return parse_plugins(PREFERENCES, value)
 
     @model_validator(mode="after")
     def _all_weights_or_none(self) -> Self:

@@ -9,23 +9,18 @@ Every pair remembers its set in `problem.info["set"]`, so that results can be to
 from __future__ import annotations
 
 import dataclasses
-import math
-import random
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import NamedTuple
 
 from guerdon.core.errors import DataError
-from guerdon.core.seeds import content_hash, derive_seed
+from guerdon.core.seeds import content_hash
 from guerdon.core.types import Preference, Problem
+from guerdon.data.mix import SET, mix
 from guerdon.data.preferences.audit import LabelNoise, label_noise, pair_key
 from guerdon.data.preferences.config import PreferenceDataConfig, PreferenceSetConfig
 from guerdon.data.preferences.reading import PreferenceSet
 from guerdon.data.split import is_held_out
 from guerdon.data.twins import spelling_key, words_of
-
-SET = "set"
-"""Key of `Problem.info` under which a pair keeps the name of its set."""
 
 
 class PreferenceSplit(NamedTuple):
@@ -68,7 +63,7 @@ def load_preferences(config: PreferenceDataConfig, seed: int) -> PreferenceSplit
     noise = _audited(config, rest, seed)
     weights = {name: one.weight for name, one in config.train.items() if one.weight is not None}
     return PreferenceSplit(
-        train=mix(rest, weights, seed=seed, num_pairs=config.num_pairs),
+        train=mix(rest, weights, seed=seed, total=config.num_pairs),
         eval=tuple(pair for pairs in held.values() for pair in pairs),
         num_overlap=lost if config.eval else 0,
         num_duplicates=duplicates,
@@ -88,62 +83,6 @@ def split_key(pair: Preference, split_by: str) -> str:
         problem = Problem(id=problem.id, messages=(first,))
     words = words_of(problem)
     return spelling_key(words) if words else content_hash(pair_key(pair))
-
-
-def mix(
-    sets: Mapping[str, Sequence[Preference]],
-    weights: Mapping[str, float],
-    *,
-    seed: int,
-    num_pairs: int | None = None,
-) -> tuple[Preference, ...]:
-    """One sequence of pairs, each set spread evenly over it, in seeded order.
-
-    Args:
-        sets: pairs by name.
-        weights: shares by name, in proportion; empty: every pair counts the same.
-        seed: for the order.
-        num_pairs: how many; more than there are repeats whole sets. None: as many as can be had without
-            repeating a pair.
-    """
-    sizes = {name: len(pairs) for name, pairs in sets.items()}
-    shares = {name: Fraction(str(weights[name])) if weights else Fraction(sizes[name]) for name in sets}
-    total = sum(shares.values())
-    if not any(sizes.values()):
-        return ()
-    if num_pairs is None:
-        num_pairs = min(
-            math.floor(size * total / shares[name]) for name, size in sizes.items() if shares[name]
-        )
-    counts = _apportioned({name: share / total for name, share in shares.items()}, num_pairs)
-    placed = []
-    for name, count in counts.items():
-        order = _order(sets[name], count, derive_seed(seed, "mix", name))
-        placed += [((index + 0.5) / count, name, pair) for index, pair in enumerate(order)]
-    placed.sort(key=lambda item: item[:2])
-    return tuple(pair for _, _, pair in placed)
-
-
-def _apportioned(shares: Mapping[str, Fraction], total: int) -> dict[str, int]:
-    """Whole numbers in these proportions that add up to `total` (largest remainders)."""
-    exact = {name: share * total for name, share in shares.items()}
-    counts = {name: math.floor(value) for name, value in exact.items()}
-    by_remainder = sorted(exact, key=lambda name: (counts[name] - exact[name], name))
-    for name in by_remainder[: total - sum(counts.values())]:
-        counts[name] += 1
-    return counts
-
-
-def _order(pairs: Sequence[Preference], count: int, seed: int) -> list[Preference]:
-    """`count` of the pairs: in passes over all of them, each in an order of its own."""
-    order: list[Preference] = []
-    passes = 0
-    while len(order) < count:
-        shuffled = list(pairs)
-        random.Random(derive_seed(seed, "pass", passes)).shuffle(shuffled)
-        order += shuffled[: count - len(order)]
-        passes += 1
-    return order
 
 
 def _distinct(sets: Mapping[str, PreferenceSet]) -> tuple[dict[str, list[Preference]], int]:

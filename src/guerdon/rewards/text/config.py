@@ -148,6 +148,20 @@ class RepetitionVerifierConfig(VerifierConfig):
         return RepetitionVerifier(self)
 
 
+class ListingVerifierConfig(VerifierConfig):
+    """How well a list of words meets a request, in [-1, 1]: exact gold for open prompts (dataset `lists`)."""
+
+    kind: Literal["listing"] = "listing"
+    column: str = "listing"
+    """Column of the data with {words, count, in_order}: which words may stand there, how many, whether from a to z."""
+
+    def build(self) -> Verifier:
+        """The verifier."""
+        from guerdon.rewards.text.listing import ListingVerifier
+
+        return ListingVerifier(self)
+
+
 class CosineLengthVerifierConfig(VerifierConfig):
     """A reward that depends on length and on being right (arXiv:2502.03373): among right answers short ones are best."""
 

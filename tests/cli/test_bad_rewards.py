@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from guerdon.cli.main import main
+from guerdon.models.version import version_of
 from judging import Asked, Reply, judging
 from rewarding import tiny_reward_model
 
@@ -212,6 +213,25 @@ def test_a_served_model_that_changes_under_a_run_stops_it(
         said = refused(capsys, "train", str(tmp_path / "run.toml"), *sets, "--set", "eval.accuracy=rm")
     assert "rewards.rm: the model behind" in said
     assert "changed from version v1 to v2; scores of two versions do not compare" in said
+
+
+@pytest.mark.slow
+def test_a_reward_model_swapped_under_a_run_is_refused_at_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_reward_model().save(tmp_path / "rm")
+    rewards = f'accuracy = "rm"\n[rewards.rm]\nkind = "reward_model"\npath = "{tmp_path / "rm"}"\n'
+    (tmp_path / "run.toml").write_text(POLICY.format(here=tmp_path) + rewards)
+    assert main(["train", str(tmp_path / "run.toml")]) == 0
+    folder = tmp_path / "runs" / "run"
+    assert json.loads((folder / "versions.json").read_text()) == {"rm": version_of(tmp_path / "rm")}
+    resume = ("train", "--resume", str(folder))
+    assert main(list(resume)) == 0  # the same weights
+    before = version_of(tmp_path / "rm")
+    tiny_reward_model(seed=1).save(tmp_path / "rm")
+    said = refused(capsys, *resume)
+    assert f"this run was judged by version {before} of the model, and now it is version" in said
+    assert said.startswith("rewards.rm: ")
 
 
 def test_a_judge_that_answers_nonsense_gives_no_score_and_its_words_are_kept(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
 from guerdon.run.config import RunConfig, RunOptions
 from guerdon.run.evaluate import Evaluator
-from guerdon.run.folder import CALIBRATION, RunFolder
+from guerdon.run.folder import CALIBRATION, REFERENCES, RunFolder
 from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.progress import Display
+from guerdon.run.references import References, shaped_judges
 from guerdon.run.replay import read_rollouts
 from guerdon.run.sinks import open_sinks
 from guerdon.run.source import DemonstrationSource, ReplaySource, RolloutSource, Source
@@ -77,6 +78,8 @@ class _Run:
     evaluator: Evaluator
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
+    references: References | None
+    """For reward models that are compared with what the policy said before it learned."""
     evals: list[Mapping[str, Any]] = field(default_factory=list)
 
 
@@ -111,8 +114,25 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
             ),
             interrupted=stack.enter_context(interrupts(display)),
             resumed=resumed,
+            references=_references(config, folder, rollouter, rubric=rubric, split=split),
             evals=folder.read_evals(),
         )
+
+
+def _references(
+    config: RunConfig, folder: RunFolder, rollouter: Rollouter, *, rubric: Rubric, split: Split
+) -> References | None:
+    judges = shaped_judges(rubric)
+    if not judges:
+        return None
+    return References(
+        folder.path / REFERENCES,
+        rollouter,
+        judges,
+        config=config.rollout,
+        problems=split.train,
+        seed=config.seed,
+    )
 
 
 def _policy(config: RunConfig, display: Display) -> Policy:
@@ -237,6 +257,8 @@ def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) ->
     if options.replay:
         return ReplaySource(dict(read_rollouts(options.replay)))
     seed = derive_seed(config.seed, "grpo")
+    if run.references:
+        run.references.begin(has_learned=bool(run.resumed and run.resumed.state["stage"] == "grpo"))
     return RolloutSource(
         run.rollouter,
         run.rubric,
@@ -245,6 +267,7 @@ def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) ->
         more=feed.take,
         keep=run.folder.write_calibration,
         by_part=algorithms.resolve(config.algorithm).by_part,
+        references=run.references,
     )
 
 

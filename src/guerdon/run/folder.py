@@ -3,6 +3,7 @@
     runs/NAME/config.json      the resolved recipe and where it ran          written once
               metrics.jsonl    one optimiser step a line                     appended
               evals.jsonl      one evaluation a line                         appended
+              references/      reference responses of shaped reward models    references.py
               calibration.json the scales of [reward].calibrate              written once, if asked for
               completions/     one Parquet file a step                       completions.py
               evals/           one Parquet file an evaluation
@@ -41,6 +42,7 @@ CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 CALIBRATION = "calibration.json"
 EVALS = "evals.jsonl"
+REFERENCES = "references"
 COMPLETIONS = "completions"
 EVALUATIONS = "evals"
 CHECKPOINTS = "checkpoints"

@@ -222,3 +222,23 @@ def test_mistakes_of_the_reward_table_come_with_all_others(recipe: Path) -> None
     assert "eval.accuracy" in found[2]
     assert "reward.gate.thn: unknown key" in problems(recipe, "reward.gate.thn=math")[0]
     assert "reward.gate: a cycle: gate -> gate" in problems(recipe, "reward.gate.then=gate")[0]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "says"),
+    [
+        ("{ probes = ['formt'] }", "no part of rewards is called 'formt' (did you mean 'format'?)"),
+        ("{ probes = ['math'] }", "'math' is in the reward"),
+        ("{ probes = ['quiet'], action = 'raise_beta' }", "algorithm.beta is 0"),
+        ("{ probes = [] }", "at least 1"),
+    ],
+)
+def test_a_monitor_that_cannot_watch_is_refused(tmp_path: Path, monitor: str, says: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(
+        "[data.train]\nkind = 'arith'\n[rewards.math]\n[rewards.format]\n"
+        f"[rewards.quiet]\nkind = 'format'\nweight = 0.0\n[train]\nmonitor = {monitor}\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        load_recipe(path)
+    assert says in str(error.value)

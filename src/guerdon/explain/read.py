@@ -69,6 +69,16 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """One line of events.jsonl: something that happened in a step and is no number."""
+
+    stage: str
+    step: int
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What the report is made from, besides rollouts."""
 
@@ -79,6 +89,7 @@ class Run:
     evals: tuple[Evaluation, ...]
     notices: tuple[str, ...]
     """Sentences about what is missing or damaged."""
+    events: tuple[Event, ...] = ()
 
     def setting(self, *path: str) -> Json:
         """A value of the recipe, or None: `run.setting("eval", "accuracy")`."""
@@ -119,6 +130,7 @@ def read_run(folder: Path) -> Run:
     notices: list[str] = []
     evals = _read_evals(folder / "evals.jsonl", notices)
     stages = _read_stages(folder / "metrics.jsonl", config, notices)
+    events = _read_events(folder / "events.jsonl", notices)
     return Run(
         folder=folder,
         config=config,
@@ -126,6 +138,7 @@ def read_run(folder: Path) -> Run:
         stages=stages,
         evals=evals,
         notices=tuple(notices),
+        events=events,
     )
 
 
@@ -205,6 +218,17 @@ def _read_evals(path: Path, notices: list[str]) -> tuple[Evaluation, ...]:
             continue
         found[evaluation.label] = evaluation
     return tuple(found.values())
+
+
+def _read_events(path: Path, notices: list[str]) -> tuple[Event, ...]:
+    found = []
+    for record in _lines(path, notices):
+        try:
+            said = (str(record[name]) for name in ("kind", "message"))
+            found.append(Event(str(record["stage"]), int(record["step"]), *said))
+        except (KeyError, TypeError, ValueError):
+            notices.append(f"A line of {path.name} is not an event and was passed over.")
+    return tuple(found)
 
 
 def _intervals(table: Mapping[str, Any]) -> dict[str, Interval]:

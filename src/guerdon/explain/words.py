@@ -137,7 +137,12 @@ def run_is_finished(run: Run) -> bool:
     """Whether every stage of the recipe has all its steps."""
     planned = run.setting("stages")
     names = [str(name) for name in planned] if isinstance(planned, list) else []
-    done = {stage.name for stage in run.stages if stage.last_step >= (stage.planned_steps or 0)}
+    ended = {event.stage for event in run.events if event.kind == "hacking_stop"}
+    done = {
+        stage.name
+        for stage in run.stages
+        if stage.last_step >= (stage.planned_steps or 0) or stage.name in ended
+    }
     return set(names) <= done
 
 

@@ -25,6 +25,7 @@ from guerdon.run.checkpoint import Checkpoint, CheckpointStore
 from guerdon.run.config import RunConfig, RunOptions
 from guerdon.run.evaluate import Evaluator
 from guerdon.run.folder import CALIBRATION, REFERENCES, RunFolder
+from guerdon.run.guard import Guard
 from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
@@ -240,6 +241,9 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
         run.policy, objective, optim, temperature=1.0 if name == "sft" else config.rollout.temperature
     )
     settings = dataclasses.replace(_settings(config, name), self_test=options.replay is None)
+    guard = None
+    if name != "sft" and config.train.monitor and options.replay is None:
+        guard = Guard(config.train.monitor, learner, _teller(run, name))
     return Stage(
         settings=settings,
         objective=objective,
@@ -250,7 +254,16 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
         write=_writer(run, config),
         save=run.keeper.save,
         interrupted=run.interrupted,
+        guard=guard,
     )
+
+
+def _teller(run: _Run, stage: str) -> Callable[[int, str, str], None]:
+    def tell(step: int, kind: str, message: str) -> None:
+        run.folder.append_event(stage, step, kind, message)
+        run.display.say(f"{stage} step {step}: {message}")
+
+    return tell
 
 
 def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) -> Source:

@@ -151,6 +151,13 @@ def test_shaping_without_a_run_needs_a_file(folder: Path, tmp_path: Path) -> Non
     assert parts(item, "yes")[0].value == pytest.approx(parts(judge(folder), "yes")[0].value)
 
 
+def test_plain_text_has_no_length_to_shape_by(folder: Path) -> None:
+    item = judge(folder, shaping=["length"])
+    item.bank = ReferenceBank(item.proxy)
+    with pytest.raises(UserError, match="score them without 'length'"):
+        parts(item, "yes")
+
+
 def test_a_bank_of_another_scale_is_refused(folder: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     proxy = judge(folder, scale="utility").proxy

@@ -130,6 +130,11 @@ class RewardModelJudge:
                 "here, set references to the file references/NAME.jsonl of a run"
             )
         row = self.bank.get(group.problem)
+        if "length" in self.config.shaping and any(r.text and not r.num_tokens for r in group.rollouts):
+            raise UserError(
+                f"rewards.{self.config.name}: shaping by length counts the policy's tokens, and these responses are plain "
+                "text; score them without 'length'"
+            )
         return [
             self._part(self._shaped(item, rollout.num_tokens, row))
             for item, rollout in zip(found, group.rollouts, strict=True)

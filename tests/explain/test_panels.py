@@ -8,7 +8,7 @@ import pytest
 
 from guerdon.explain.panels import Panel, panels
 from guerdon.explain.read import Run, read_run
-from run_folders import write_config
+from run_folders import write_config, write_metrics
 
 
 def of_stage(run: Run, name: str) -> dict[str, Panel]:
@@ -81,3 +81,26 @@ def test_every_chart_is_told_in_words(run: Run) -> None:
     label = of_stage(run, "grpo")["Entropy"].drawing.svg.split('aria-label="')[1].split('"')[0]
     assert label.startswith("Entropy, GRPO, 90 steps: from 1.")
     assert "lowest 0." in label
+
+
+def test_the_monitor_s_panel_marks_the_alarm(fresh_run: Path) -> None:
+    write_metrics(fresh_run, {"grpo": 60})
+    lines = [json.loads(line) for line in (fresh_run / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["stage"] == "grpo":
+            line["metrics"] |= {"monitor/proxy_z": 0.1 * line["step"], "monitor/rule_z": -0.1 * line["step"]}
+    (fresh_run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    quiet = of_stage(read_run(fresh_run), "grpo")["Reward hacking"]
+    assert quiet.summary == "no alarm"
+    assert [entry.name for entry in quiet.legend] == ["rule", "reward"]
+    assert 'class="alarm"' not in quiet.drawing.svg
+    event = {"stage": "grpo", "step": 40, "kind": "hacking_alarm", "message": "rule went <down>"}
+    (fresh_run / "events.jsonl").write_text(json.dumps(event) + "\n")
+    panel = of_stage(read_run(fresh_run), "grpo")["Reward hacking"]
+    assert panel.summary == "alarm at step 40"
+    assert panel.drawing.svg.count('class="alarm"') == 1
+    assert "rule went <down>." in panel.meaning
+
+
+def test_without_a_monitor_there_is_no_such_panel(run: Run) -> None:
+    assert "Reward hacking" not in of_stage(run, "grpo")

@@ -103,3 +103,11 @@ def test_what_is_no_run_folder_is_refused_in_one_line(tmp_path: Path, text: str 
         read_run(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_events_are_read_and_what_is_none_is_told(fresh_run: Path) -> None:
+    event = {"stage": "grpo", "step": 3, "kind": "hacking_alarm", "message": "m"}
+    (fresh_run / "events.jsonl").write_text(json.dumps(event) + '\n{"stage": "grpo"}\n')
+    run = read_run(fresh_run)
+    assert [(item.stage, item.step, item.message) for item in run.events] == [("grpo", 3, "m")]
+    assert run.notices == ("A line of events.jsonl is not an event and was passed over.",)

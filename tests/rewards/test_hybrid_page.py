@@ -14,9 +14,8 @@ from guerdon.rewards.spec import NODES
 from guerdon.rewards.tree import RewardTree
 
 PAGE = Path(__file__).parents[2].joinpath("docs/how-to/hybrid-reward.md").read_text(encoding="utf-8")
-SNIPPETS = [
-    tomllib.loads(text) for text in re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-]
+TABLES = [tomllib.loads(text) for text in re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)]
+SNIPPETS = [table for table in TABLES if "reward" in table]
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: "-".join(snippet["reward"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+
+from guerdon.explain.report import report_html
+from guerdon.run.build import run_recipe
+from guerdon.run.config import RunConfig, RunOptions
+from guerdon.run.recipe import load_run
+from rewarding import tiny_reward_model
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "tiny_grpo.toml"
@@ -338,3 +345,76 @@ def test_a_mixed_stream_killed_and_resumed_is_the_same_run_and_its_sets_are_told
     metrics = lines(folder)[-1]["metrics"]
     assert 0.0 < metrics["rewards/math/unverified"] < 1.0, "both kinds in one step"
     assert "Value, lists" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+REWARDS = """
+def longer(prompts, completions, **columns):
+    return [min(1.0, len(item[0]["content"]) / 8) for item in completions]
+
+def shorter(prompts, completions, **columns):
+    return [-len(item[0]["content"]) / 8 for item in completions]
+"""
+
+
+def watched(place: Path, **train: object) -> RunConfig:
+    """A run whose reward model is compared with references, and which is watched."""
+    model = place / "rm"
+    if not model.exists():
+        tiny_reward_model("ensemble", max_length=128).save(model)
+        (place / "rewards.py").write_text(REWARDS)
+    path = str(place / "rewards.py")
+    return RunConfig.model_validate(
+        {
+            "name": "watched", "output_dir": str(place / "runs"), "stages": ["grpo"], "save_steps": 2,
+            "save_total_limit": 5,
+            "model": {"source": "builtin:tiny"},
+            "data": {"train": {"kind": "arith", "num_problems": 8, "max_digits": 1}},
+            "rollout": {"num_generations": 4, "generation_batch_size": 8, "max_completion_length": 6},
+            "rewards": {
+                "rm": {
+                    "kind": "reward_model", "path": str(model), "scale": "utility", "ensemble": "mean_minus_variance",
+                    "shaping": ["par", "length", "clip"], "num_references": 2,
+                },
+                "brief": {"kind": "function", "path": f"{path}:shorter", "weight": 0.0},
+                "long": {"kind": "function", "path": f"{path}:longer"},
+            },
+            "algorithm": {
+                "beta": 0.01, "advantage": "group_center", "sync_ref_model": True, "ref_model_sync_steps": 2,
+            },
+            "train": {"max_steps": 8, "learning_rate": 1e-3, **train},
+            "eval": {"num_problems": 2, "num_samples": 2, "accuracy": "brief", "format": None},
+        }
+    )  # fmt: skip
+
+
+def monitored(**fields: object) -> dict[str, object]:
+    return {"probes": ["brief"], "warmup": 4, "threshold": 0.01, "slack": 0.0, **fields}
+
+
+def test_a_watched_run_resumes_bit_for_bit(tmp_path: Path) -> None:
+    config = watched(tmp_path, monitor=monitored(action="roll_back"))
+    straight = run_recipe(config).folder
+    copy = tmp_path / "again" / "watched"
+    shutil.copytree(straight, copy)
+    for name in ("00006", "00008"):
+        shutil.rmtree(copy / "checkpoints" / f"checkpoint-grpo-{name}")
+    (copy / "completions" / "completions_grpo_00007.parquet").unlink()
+    run_recipe(load_run(copy, [f"output_dir={copy.parent}"]), RunOptions(resume=copy))
+    assert learned(copy) == learned(straight)
+    assert all(torch.equal(weight, weights(copy)[name]) for name, weight in weights(straight).items())
+    bank = "references/rm.jsonl"
+    assert (copy / bank).read_text() == (straight / bank).read_text()
+    events = [[{**line, "time": 0} for line in lines(folder, "events.jsonl")] for folder in (copy, straight)]
+    assert events[0] == events[1]
+
+
+def test_an_alarm_stops_the_stage_and_stands_in_the_report(tmp_path: Path) -> None:
+    config = watched(tmp_path, max_steps=40, monitor=monitored(action="stop"))
+    folder = run_recipe(config).folder
+    (event,) = lines(folder, "events.jsonl")
+    assert event["kind"] == "hacking_stop"
+    assert lines(folder)[-1]["step"] == event["step"] < 40
+    page = report_html(folder)
+    assert f"alarm at step {event['step']}" in page
+    assert "reward went up and brief went down" in page
+    assert "not finished" not in page

@@ -9,8 +9,10 @@ from guerdon.core.errors import PluginError, UserError
 from guerdon.core.types import Part
 from guerdon.models.version import version_of
 from guerdon.rewards.config import parse_rewards
+from guerdon.rewards.references import ReferenceBank, Response, Row, prompt_key
 from guerdon.rewards.rubric import Rubric
 from guerdon.rewards.rubric_config import RubricConfig
+from guerdon.rewards.shaping import Sample
 from guerdon.rewards.texts import text_group
 from guerdon.run.judge import RewardModelJudge
 from guerdon.run.judge_config import RewardModelConfig
@@ -89,3 +91,85 @@ def test_other_weights_than_the_recipe_wants_are_refused(folder: Path) -> None:
     assert item.version == version_of(folder)
     with pytest.raises(UserError, match=r"is version .*, and version abc is wanted"):
         judge(folder, version="abc").check()
+
+
+def test_members_become_one_as_the_recipe_says(folder: Path) -> None:
+    (scores,) = tiny_reward_model("ensemble", max_length=64).score([(problem(), ("yes", "no"), None)])
+    assert scores.members_EB is not None
+    wanted = {
+        "mean": scores.members_EB.mean(0),
+        "worst_case": scores.members_EB.amin(0),
+        "mean_minus_variance": scores.members_EB.mean(0) - 2.0 * scores.members_EB.var(0, correction=0),
+    }
+    for kind, u_B in wanted.items():
+        item = judge(folder, ensemble=kind, variance_weight=2.0, scale="utility")
+        assert [part.value for part in parts(item, "yes", "no")] == pytest.approx(u_B.tolist(), abs=1e-5)
+
+
+def test_a_pessimist_s_score_is_squashed_too(folder: Path) -> None:
+    mean, worst = (parts(judge(folder, ensemble=kind), "yes")[0].value for kind in ("mean", "worst_case"))
+    assert mean is not None
+    assert worst is not None
+    assert -1.0 <= worst < mean <= 1.0
+
+
+def test_one_head_is_no_ensemble(tmp_path: Path) -> None:
+    tiny_reward_model("scalar").save(tmp_path / "one")
+    with pytest.raises(UserError, match=r"needs several members.*has a scalar head"):
+        judge(tmp_path / "one", ensemble="worst_case").check()
+
+
+def test_disagreement_is_a_metric(folder: Path) -> None:
+    item = judge(folder)
+    group = text_group(problem(), ("yes", "no"))
+    assert item.health([group]) == {}
+    asyncio.run(item.score(group))
+    found = item.health([group])["rewards/rm/disagreement"].value
+    assert found is not None
+    assert found > 0.0
+
+
+def test_shaped_by_the_bank_of_its_prompt(folder: Path) -> None:
+    item = judge(folder, shaping=["contrast"], scale="utility")
+    raw = parts(judge(folder, scale="utility"), "yes", "no")
+    item.bank = ReferenceBank(item.proxy)
+    row = Row(
+        prompt_key(problem()), item.proxy, (Response("a", Sample(2.0, 1)), Response("b", Sample(4.0, 1)))
+    )
+    item.bank.add([row])
+    item.fit([row])
+    found = parts(item, "yes", "no")
+    assert [part.value for part in found] == pytest.approx([(part.value or 0.0) - 3.0 for part in raw])
+    assert "by contrast against 2 references" in found[0].evidence.note
+    (unknown,) = parts(item, "yes", name="another prompt")
+    assert unknown.value is None
+    assert "no reference responses to this prompt" in unknown.evidence.note
+
+
+def test_shaping_without_a_run_needs_a_file(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"references/NAME\.jsonl"):
+        parts(judge(folder, shaping=["contrast"]), "yes")
+    lines: list[str] = []
+    proxy = judge(folder, shaping=["contrast"]).proxy
+    ReferenceBank(proxy).add(
+        [Row(prompt_key(problem()), proxy, (Response("a", Sample(0.0, 1)),))], lines.append
+    )
+    (tmp_path / "bank.jsonl").write_text("\n".join([*lines, ""]))
+    item = judge(folder, shaping=["contrast"], references=str(tmp_path / "bank.jsonl"))
+    assert parts(item, "yes")[0].value == pytest.approx(parts(judge(folder), "yes")[0].value)
+
+
+def test_plain_text_has_no_length_to_shape_by(folder: Path) -> None:
+    item = judge(folder, shaping=["length"])
+    item.bank = ReferenceBank(item.proxy)
+    with pytest.raises(UserError, match="score them without 'length'"):
+        parts(item, "yes")
+
+
+def test_a_bank_of_another_scale_is_refused(folder: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    proxy = judge(folder, scale="utility").proxy
+    ReferenceBank(proxy).add([Row("k", proxy, (Response("a", Sample(0.0, 1)),))], lines.append)
+    (tmp_path / "bank.jsonl").write_text("\n".join([*lines, ""]))
+    with pytest.raises(UserError, match="scored by reward model"):
+        judge(folder, shaping=["contrast"], references=str(tmp_path / "bank.jsonl")).check()

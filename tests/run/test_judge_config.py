@@ -30,3 +30,20 @@ def test_reading_a_recipe_with_it_needs_no_torch() -> None:
         "parse_rewards({'reward_model': {'path': 'x'}}); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"shaping": ["clip", "clip"]}, "stands twice"),
+        ({"shaping": ["par", "contrast"], "scale": "utility"}, "contrast changes nothing"),
+        ({"shaping": ["par"]}, "set scale = 'utility'"),
+        ({"shaping": ["length", "par"], "scale": "utility"}, "let par come first"),
+        ({"references": "bank.jsonl"}, "nothing compares with them"),
+        ({"shaping": ["contrast"], "num_references": 0}, "greater than or equal to 1"),
+        ({"shaping": ["squash"]}, "'contrast', 'par', 'length' or 'clip'"),
+    ],
+)
+def test_a_shaping_that_cannot_be_meant_is_refused(fields: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        RewardModelConfig.model_validate({"path": "rm", **fields})

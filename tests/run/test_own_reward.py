@@ -37,6 +37,8 @@ kind = "random"
 weight = 0.0
 [rewards.judge]
 kind = "reward_model"
+shaping = ["contrast"]
+num_references = 2
 [sft]
 max_steps = 2
 [rm]

@@ -277,3 +277,23 @@ def test_an_accuracy_for_each_set_fits_the_sets(recipe: Path, old: str, new: str
 def test_an_accuracy_for_each_set_needs_sets(recipe: Path) -> None:
     recipe.write_text(MINIMAL + '[eval]\naccuracy = { a = "math" }\n', encoding="utf-8")
     assert any("the problems are not mixed of sets" in problem for problem in problems(recipe))
+
+
+@pytest.mark.parametrize(
+    ("monitor", "says"),
+    [
+        ("{ probes = ['formt'] }", "no part of rewards is called 'formt' (did you mean 'format'?)"),
+        ("{ probes = ['math'] }", "'math' is in the reward"),
+        ("{ probes = ['quiet'], action = 'raise_beta' }", "algorithm.beta is 0"),
+        ("{ probes = [] }", "at least 1"),
+    ],
+)
+def test_a_monitor_that_cannot_watch_is_refused(tmp_path: Path, monitor: str, says: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(
+        "[data.train]\nkind = 'arith'\n[rewards.math]\n[rewards.format]\n"
+        f"[rewards.quiet]\nkind = 'format'\nweight = 0.0\n[train]\nmonitor = {monitor}\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        load_recipe(path)
+    assert says in str(error.value)

@@ -84,8 +84,13 @@ class _Frame:
         return f"{self.x(step):.1f} {self.y(value):.1f}"
 
 
-def lines(series: Sequence[Series], axes: Axes, whiskers: Sequence[Whisker] = ()) -> Drawing:
-    """Every series as a moving average over its faint raw points; each outlier stays visible."""
+def lines(
+    series: Sequence[Series], axes: Axes, whiskers: Sequence[Whisker] = (), *, marked: Sequence[int] = ()
+) -> Drawing:
+    """Every series as a moving average over its faint raw points; each outlier stays visible.
+
+    `marked`: steps at which something happened.
+    """
     low = min([item.curve.low for item in series] + [mark.low for mark in whiskers])
     high = max([item.curve.high for item in series] + [mark.high for mark in whiskers])
     steps = [bucket.step for item in series for bucket in item.curve.buckets] + [
@@ -97,6 +102,7 @@ def lines(series: Sequence[Series], axes: Axes, whiskers: Sequence[Whisker] = ()
         _path([b.step for b in item.curve.buckets], smooth(item.curve), frame, item.colour) for item in series
     ]
     body += [_whisker(mark, frame) for mark in whiskers]
+    body += [_marked(step, frame) for step in marked]
     longest = max(series, key=lambda item: len(item.curve.buckets)).curve
     middles, rows = align([item.curve for item in series], MAX_POINTS)
     if len(series) == 1:
@@ -209,6 +215,10 @@ def _whisker(mark: Whisker, frame: _Frame) -> str:
         f'M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8"/>'
         f'<circle class="held" cx="{x:.1f}" cy="{frame.y(mark.value):.1f}" r="3.5"/>'
     )
+
+
+def _marked(step: int, frame: _Frame) -> str:
+    return f'<path class="alarm" d="M{frame.x(step):.1f} {_TOP}V{_BOTTOM}"/>'
 
 
 def _drawing(body: Sequence[str], frame: _Frame, axes: Axes, data: dict[str, Json]) -> Drawing:

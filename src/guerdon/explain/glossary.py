@@ -102,6 +102,14 @@ TRAINING = {
     "signal/groups_truncated": Term("truncated", "Groups that lost their signal to the token limit."),
     "signal/groups_failed": Term("failed", "Groups whose rollouts or rewards broke."),
     "signal/groups_refilled": Term("refilled", "Groups replaced by new problems for lack of a signal."),
+    "completions/distinct_2": Term(
+        "Distinct pairs", "Share of different pairs of tokens among all of the answers to a problem.", "%"
+    ),
+    "completions/repetition": Term(
+        "Repetition", "Share of an answer's pairs of tokens that it has said before.", "%"
+    ),
+    "monitor/alarm": Term("Alarms", "Probes that fell while the reward rose, newly found in this step."),
+    "monitor/beta": Term("Beta", "Weight of the KL term."),
     "reward_health/renormalised": Term(
         "Renormalised", "Share of rollouts in which a missing part left its weight to the others.", "%", -1
     ),
@@ -156,6 +164,20 @@ _PATTERNS = (
     (re.compile(r"loss/(.+)"), "Loss: {0}", "A part of the loss: {0}.", "", 0),
     (re.compile(r"rewards/(.+)/mean"), "{0}, mean", "Mean value of the reward part “{0}”.", "", 0),
     (re.compile(r"rewards/(.+)/std"), "{0}, spread", "Standard deviation of the reward part “{0}”.", "", 0),
+    (
+        re.compile(r"rewards/(.+)/disagreement"),
+        "{0}, disagreement",
+        "Mean deviation of the members of the ensemble “{0}”: high where they have no data.",
+        "",
+        0,
+    ),
+    (
+        re.compile(r"monitor/(.+)_z"),
+        "{0}, monitored",
+        "“{0}” in standard deviations from the first steps.",
+        "",
+        0,
+    ),
     (
         re.compile(r"rewards/(.+)/unverified"),
         "{0}, unverified",

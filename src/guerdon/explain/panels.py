@@ -54,6 +54,7 @@ def panels(run: Run, stage: Stage) -> list[Panel]:
     cost = [_single(stage, name, zero="always") for name in ("memory/peak_rss_gb", "cost/tokens_per_s")]
     found = [
         *first,
+        _hacking(run, stage),
         _single(stage, "kl"),
         _single(stage, "entropy"),
         *([] if stage.is_supervised else [*lengths, *signal]),
@@ -133,6 +134,38 @@ def _accuracy(run: Run, stage: Stage) -> Panel | None:
         summary=_from_to(curve, "%"),
         legend=tuple(legend) if marks else (),
         drawing=lines([Series("training", curve)], axes, marks),
+    )
+
+
+def _hacking(run: Run, stage: Stage) -> Panel | None:
+    """What the monitor against reward hacking saw."""
+    proxy = stage.curves.get("monitor/proxy_z")
+    if proxy is None:
+        return None
+    probes = {
+        name.removeprefix("monitor/").removesuffix("_z"): curve
+        for name, curve in stage.curves.items()
+        if name.startswith("monitor/") and name.endswith("_z") and name != "monitor/proxy_z"
+    }
+    shown = list(probes.items())[: MAX_LAYERS - 1]
+    series = [Series(name, curve, f"c{index}") for index, (name, curve) in enumerate(shown, start=1)]
+    series.append(Series("reward", proxy, "ink"))
+    alarms = [
+        event for event in run.events if event.stage == stage.name and event.kind.startswith("hacking_")
+    ]
+    said = f"alarm at step {alarms[0].step:,}" if alarms else "no alarm"
+    label = f"Reward and probes, {label_name(stage.name)}, in deviations from the first steps: {said}"
+    meaning = "Reward and probes that it does not contain, in standard deviations from the first steps. "
+    legend = [Entry(item.colour, item.name) for item in series]
+    legend += [Entry("alarm", "alarm")] if alarms else []
+    return Panel(
+        title="Reward hacking",
+        meaning=meaning
+        + (f"{alarms[0].message}." if alarms else "An alarm: the reward is up and a probe is down."),
+        unit="",
+        summary=said,
+        legend=tuple(legend),
+        drawing=lines(series, Axes(label), marked=[event.step for event in alarms]),
     )
 
 

@@ -71,6 +71,16 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """One line of events.jsonl: something that happened in a step and is no number."""
+
+    stage: str
+    step: int
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What the report is made from, besides rollouts."""
 
@@ -83,6 +93,7 @@ class Run:
     """Sentences about what is missing or damaged."""
     reward_evals: tuple[Evaluation, ...] = ()
     """Of the reward model that the run trained for itself; none if it did not."""
+    events: tuple[Event, ...] = ()
 
     def setting(self, *path: str) -> Json:
         """A value of the recipe, or None: `run.setting("eval", "accuracy")`."""
@@ -123,6 +134,7 @@ def read_run(folder: Path) -> Run:
     notices: list[str] = []
     evals = _read_evals(folder / "evals.jsonl", notices)
     stages = _read_stages(folder / "metrics.jsonl", config, notices)
+    events = _read_events(folder / "events.jsonl", notices)
     return Run(
         folder=folder,
         config=config,
@@ -131,6 +143,7 @@ def read_run(folder: Path) -> Run:
         evals=evals,
         notices=tuple(notices),
         reward_evals=_read_evals(folder / REWARD_MODEL / "evals.jsonl", []),
+        events=events,
     )
 
 
@@ -210,6 +223,17 @@ def _read_evals(path: Path, notices: list[str]) -> tuple[Evaluation, ...]:
             continue
         found[evaluation.label] = evaluation
     return tuple(found.values())
+
+
+def _read_events(path: Path, notices: list[str]) -> tuple[Event, ...]:
+    found = []
+    for record in _lines(path, notices):
+        try:
+            said = (str(record[name]) for name in ("kind", "message"))
+            found.append(Event(str(record["stage"]), int(record["step"]), *said))
+        except (KeyError, TypeError, ValueError):
+            notices.append(f"A line of {path.name} is not an event and was passed over.")
+    return tuple(found)
 
 
 def _intervals(table: Mapping[str, Any]) -> dict[str, Interval]:

@@ -138,7 +138,12 @@ def run_is_finished(run: Run) -> bool:
     planned = run.setting("stages")
     names = [str(name) for name in planned] if isinstance(planned, list) else []
     names = [name for name in names if name != REWARD_MODEL]  # it has a folder of its own
-    done = {stage.name for stage in run.stages if stage.last_step >= (stage.planned_steps or 0)}
+    ended = {event.stage for event in run.events if event.kind == "hacking_stop"}
+    done = {
+        stage.name
+        for stage in run.stages
+        if stage.last_step >= (stage.planned_steps or 0) or stage.name in ended
+    }
     return set(names) <= done
 
 

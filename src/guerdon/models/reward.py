@@ -59,6 +59,8 @@ class RewardScores(NamedTuple):
     u_B: Tensor
     members_EB: Tensor | None
     attributes_BK: Tensor | None
+    bias_B: Tensor | None = None
+    """b(x), the level of the prompt."""
 
 
 @dataclass(slots=True)
@@ -425,4 +427,5 @@ def _spread(heads: RewardHeads, read: Readout | None, rows: slice, where: Tensor
         placed(read.u_B),
         None if members is None else placed(members.T).T,
         None if read.attributes_BK is None else placed(read.attributes_BK),
+        placed(read.bias_B),
     )

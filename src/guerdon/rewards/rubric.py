@@ -135,12 +135,16 @@ class Rubric:
             )
 
     def health(self, scored: Sequence[ScoredGroup]) -> dict[str, Metric]:
-        """How often a missing part's weight was shared out, where the recipe allows that."""
+        """What parts say of themselves, and how often a missing part's weight was shared out where that is allowed."""
+        groups = [group.group for group in scored]
+        found: dict[str, Metric] = {}
+        for _, verifier in self.verifiers.values():
+            found |= verifier.health(groups) if hasattr(verifier, "health") else {}
         if not self.tree.can_renormalise:
-            return {}
+            return found
         scores = [score for group in scored for score in group.scores]
         count = sum(self.tree.renormalised(score) for score in scores)
-        return {"reward_health/renormalised": Mean(float(count), max(1, len(scores)))}
+        return found | {"reward_health/renormalised": Mean(float(count), max(1, len(scores)))}
 
     def check(self) -> None:
         """Let every part that can say so say now that it cannot work here, before anything costs time.

@@ -26,12 +26,14 @@ from guerdon.run.checkpoint import Checkpoint, CheckpointStore
 from guerdon.run.config import RunConfig, RunOptions
 from guerdon.run.config_rm import REWARD_MODEL, own_judges, own_parts
 from guerdon.run.evaluate import Evaluator
-from guerdon.run.folder import CALIBRATION, RunFolder
+from guerdon.run.folder import CALIBRATION, REFERENCES, RunFolder
+from guerdon.run.guard import Guard
 from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.own_reward import train_own_reward_model
 from guerdon.run.progress import Display
+from guerdon.run.references import References, shaped_judges
 from guerdon.run.replay import read_rollouts
 from guerdon.run.sinks import open_sinks
 from guerdon.run.source import DemonstrationSource, ReplaySource, RolloutSource, Source
@@ -89,8 +91,9 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
     with ExitStack() as stack:
         rubric = Rubric.from_config(config.rubric)
         stack.callback(rubric.close)
-        evaluated = rubric.without(own_judges(config.rewards))  # its own reward model is not trained yet
-        evaluated.check()
+        own = own_judges(config.rewards)  # not trained yet
+        rubric.without(own).check()
+        evaluated = rubric.without({*own, *shaped_judges(rubric)})  # references belong to training prompts
         folder = stack.enter_context(open_folder(config, options.resume))
         for name, judge in own_parts(config.rewards, folder.path).items():
             rubric.verifiers[name] = judge, judge.build()
@@ -98,7 +101,7 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
         resumed = store.latest() if options.resume else None
         folder.rewind(_reached(config, resumed))
         restore_calibration(rubric, folder, resumed)
-        keep_versions(evaluated, folder, is_resumed=options.resume is not None)
+        keep_versions(rubric.without(own), folder, is_resumed=options.resume is not None)
         sinks = open_sinks(folder, config, display.say)
         for sink in sinks:
             stack.callback(sink.close)
@@ -120,6 +123,23 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
             resumed=resumed,
             evals=folder.read_evals(),
         )
+
+
+def _references(run: _Run, config: RunConfig) -> References | None:
+    """For reward models that are compared with what the policy said before it learned."""
+    judges = shaped_judges(run.rubric)
+    if not judges:
+        return None
+    references = References(
+        run.folder.path / REFERENCES,
+        run.rollouter,
+        judges,
+        config=config.rollout,
+        problems=run.split.train,
+        seed=config.seed,
+    )
+    references.begin(has_learned=bool(run.resumed and run.resumed.state["stage"] == "grpo"))
+    return references
 
 
 def _policy(config: RunConfig, display: Display) -> Policy:
@@ -259,6 +279,9 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
         run.policy, objective, optim, temperature=1.0 if name == "sft" else config.rollout.temperature
     )
     settings = dataclasses.replace(_settings(config, name), self_test=options.replay is None)
+    guard = None
+    if name != "sft" and config.train.monitor and options.replay is None:
+        guard = Guard(config.train.monitor, learner, _teller(run, name))
     return Stage(
         settings=settings,
         objective=objective,
@@ -269,7 +292,16 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
         write=_writer(run, config),
         save=run.keeper.save,
         interrupted=run.interrupted,
+        guard=guard,
     )
+
+
+def _teller(run: _Run, stage: str) -> Callable[[int, str, str], None]:
+    def tell(step: int, kind: str, message: str) -> None:
+        run.folder.append_event(stage, step, kind, message)
+        run.display.say(f"{stage} step {step}: {message}")
+
+    return tell
 
 
 def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) -> Source:
@@ -286,6 +318,7 @@ def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) ->
         more=feed.take,
         keep=run.folder.write_calibration,
         by_part=algorithms.resolve(config.algorithm).by_part,
+        references=_references(run, config),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from guerdon.core.config import Config, EntryError, Issue
-from guerdon.core.errors import ConfigError
+from guerdon.core.errors import ConfigError, did_you_mean
 from guerdon.data.config import DataConfig, MixtureConfig
 from guerdon.models.config import ModelConfig
 from guerdon.rewards.config import VerifierConfig, parse_rewards
@@ -104,6 +104,7 @@ class RunConfig(RunSettings):
         problems += self._accuracy_problems() if self.eval.num_problems else ()
         problems += self._reward_stage_problems()
         issues += [Issue.parse(problem) for problem in problems]
+        issues += self._monitor_issues()
         if issues:
             raise EntryError(issues)
         return self
@@ -143,6 +144,26 @@ class RunConfig(RunSettings):
                 yield f"rm.labels: {name!r} names no part of rewards ({', '.join(self.rewards)})"
             elif name in own:
                 yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
+
+    def _monitor_issues(self) -> Iterator[Issue]:
+        """A probe must exist and stay out of the reward: one that is learned from is a probe no more."""
+        monitor = self.train.monitor
+        if monitor is None:
+            return
+        used = {child.name for node in self.rubric.nodes.values() for child in node.children()}
+        for name in monitor.probes:
+            at = ("train", "monitor", "probes")
+            if name not in self.rewards:
+                yield Issue(at, f"no part of rewards is called {name!r}{did_you_mean(name, self.rewards)}")
+            elif name in used or (not self.rubric.nodes and self.rewards[name].weight):
+                yield Issue(
+                    at, f"{name!r} is in the reward, so its rise says nothing; take a part with weight = 0"
+                )
+        if monitor.action == "raise_beta" and not resolve_row(self.algorithm).beta:
+            yield Issue(
+                ("train", "monitor", "action"),
+                "raise_beta: algorithm.beta is 0, so no reference is kept; set algorithm.beta",
+            )
 
 
 @dataclass(frozen=True, slots=True)

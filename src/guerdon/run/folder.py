@@ -3,6 +3,8 @@
     runs/NAME/config.json      the resolved recipe and where it ran          written once
               metrics.jsonl    one optimiser step a line                     appended
               evals.jsonl      one evaluation a line                         appended
+              events.jsonl     alarms of the monitor against hacking          appended, if any
+              references/      reference responses of shaped reward models    references.py
               calibration.json the scales of [reward].calibrate              written once, if asked for
               versions.json    the versions of the models that judge     written once, if there are any
               completions/     one Parquet file a step                       completions.py
@@ -44,6 +46,8 @@ METRICS = "metrics.jsonl"
 CALIBRATION = "calibration.json"
 VERSIONS = "versions.json"
 EVALS = "evals.jsonl"
+EVENTS = "events.jsonl"
+REFERENCES = "references"
 COMPLETIONS = "completions"
 EVALUATIONS = "evals"
 CHECKPOINTS = "checkpoints"
@@ -250,6 +254,12 @@ class RunFolder:
         self.num_nonfinite += sum(value is None for value in finite.values())
         self._append(METRICS, {"stage": stage, "step": step, "time": time.time(), "metrics": finite})
 
+    def append_event(self, stage: str, step: int, kind: str, message: str) -> None:
+        """Something that happened in a step and is no number."""
+        self._append(
+            EVENTS, {"stage": stage, "step": step, "time": time.time(), "kind": kind, "message": message}
+        )
+
     def append_eval(self, record: Mapping[str, Json]) -> None:
         """One evaluation: a record with at least `label`, `stage`, `step`, `num_problems`, `time`, `metrics`.
 
@@ -283,7 +293,7 @@ class RunFolder:
             DataError: a record in the middle of a file is damaged.
         """
         self._sweep()
-        for name in (METRICS, EVALS):
+        for name in (METRICS, EVALS, EVENTS):
             self._keep(name, lambda record: record["step"] <= stage_steps.get(record["stage"], 0))
         for path in (self.path / COMPLETIONS).glob("completions_*.parquet"):
             stage, _, step = path.stem.removeprefix("completions_").rpartition("_")

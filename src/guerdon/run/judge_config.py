@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Judge
 from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.shaping import ShapingName
+
+EnsembleName = Literal["trained", "mean", "mean_minus_variance", "worst_case"]
 
 
 class RewardModelConfig(VerifierConfig):
@@ -29,6 +32,45 @@ class RewardModelConfig(VerifierConfig):
     """Token budget of one forward pass."""
     num_cached: int = Field(default=100_000, ge=0)
     """Scores that are remembered by the content of problem and response."""
+
+    ensemble: EnsembleName = "trained"
+    """How an ensemble's members become one utility: as it was trained, their `mean`, the mean minus `variance_weight`
+    times their variance, or the `worst_case` (arXiv:2310.02743)."""
+    variance_weight: float = Field(default=1.0, gt=0.0)
+    """Of `mean_minus_variance`."""
+    scale: Literal["score", "utility"] = "score"
+    """`score`: squashed, in [-1, 1]; `utility`: u itself, which pairs are compared by and which has no bound."""
+    shaping: tuple[ShapingName, ...] = ()
+    """Steps against reference responses, in this order: `contrast` or `par`, `length`, `clip`."""
+    num_references: int = Field(default=8, ge=1)
+    """Reference responses of a prompt (M), sampled from the policy as it was before its first update."""
+    references: str | None = None
+    """File of reference responses, such as references/NAME.jsonl of another run; without it, the run samples its own."""
+    clip: float = Field(default=1.0, gt=0.0)
+    """Bound of the step `clip`."""
+
+    @model_validator(mode="after")
+    def _sensible_shaping(self) -> Self:
+        if len(set(self.shaping)) != len(self.shaping):
+            raise ValueError(f"shaping: a step stands twice in {', '.join(self.shaping)}")
+        if {"contrast", "par"} <= set(self.shaping):
+            raise ValueError(
+                "shaping: par compares with the same references as contrast, so contrast changes nothing; keep one"
+            )
+        if "par" in self.shaping and (self.scale == "score" or self.shaping[0] != "par"):
+            raise ValueError(
+                "shaping: par is the chance to win under Bradley-Terry, which is about utilities: set scale = 'utility' "
+                "and let par come first"
+            )
+        if self.references and not self.shaping:
+            raise ValueError("references: nothing compares with them; set shaping, or remove the key")
+        return self
+
+    @property
+    def measure(self) -> str:
+        """What a value of this part is, for those who compare two."""
+        weight = f"({self.variance_weight:g})" if self.ensemble == "mean_minus_variance" else ""
+        return f"{self.scale}, {self.ensemble}{weight}"
 
     def folder(self) -> Path:
         """The model's folder; of a run, that of its last checkpoint.

@@ -35,7 +35,8 @@ class Keeper:
 
         def write(folder: Path) -> None:
             self.model.save(folder / "model")
-            tensors = {name: tensor.contiguous() for name, tensor in stage.learner.state_tensors().items()}
+            tensors = {**stage.learner.state_tensors(), **(stage.guard.tensors() if stage.guard else {})}
+            tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
             save_file(tensors, folder / "optimizer.safetensors")
 
         state: dict[str, Json] = {
@@ -45,6 +46,8 @@ class Keeper:
             "feed": stage.feed.state(),
             **asdict(stage.progress),
         }
+        if stage.guard:
+            state["monitor"] = stage.guard.state()
         path = self.store.save(f"checkpoint-{stage.settings.name}-{stage.progress.step:05d}", write, state)
         self.newest = path / "model" if path else self.newest
 
@@ -59,5 +62,10 @@ class Keeper:
         stage.learner.load_state_tensors(tensors, num_steps=state["num_steps"], version=state["version"])
         stage.feed.restore(state["feed"])
         stage.progress = Progress(
-            step=state["step"], num_tokens=state["num_tokens"], failed_steps=state["failed_steps"]
+            step=state["step"],
+            num_tokens=state["num_tokens"],
+            failed_steps=state["failed_steps"],
+            is_stopped=state.get("is_stopped", False),
         )
+        if stage.guard and "monitor" in state:
+            stage.guard.restore(state["monitor"], tensors)

@@ -16,6 +16,7 @@ from guerdon.rewards.rubric import Rubric
 from guerdon.rewards.signal import has_signal
 from guerdon.rollout.config import RolloutConfig
 from guerdon.rollout.rollouter import Rollouter
+from guerdon.run.references import References
 from guerdon.train.supervised import demonstrations
 
 
@@ -43,6 +44,7 @@ class RolloutSource:
         more: Callable[[int], list[Problem]],
         keep: Callable[[Calibration], None] | None = None,
         by_part: bool = False,
+        references: References | None = None,
     ) -> None:
         """A rubric without the scales it asks for takes its first rollouts for the reference.
 
@@ -54,6 +56,7 @@ class RolloutSource:
             more: takes further problems.
             keep: writes the scales down, before anything is learned from them.
             by_part: whether the estimator sees parts, so that equal sums of different parts teach.
+            references: responses that shaped reward models compare with; sampled when a prompt first comes up.
         """
         self.rollouter = rollouter
         self.rubric = rubric
@@ -62,6 +65,7 @@ class RolloutSource:
         self.more = more
         self.keep = keep
         self.by_part = by_part
+        self.references = references
         self.metrics: dict[str, Metric] = {}
 
     async def scored(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
@@ -85,6 +89,8 @@ class RolloutSource:
 
     async def _sample(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
         started = time.perf_counter()
+        if self.references:
+            self.references.fill(problems)
         groups = self.rollouter.rollout(
             problems,
             self.config,

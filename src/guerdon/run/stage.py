@@ -16,8 +16,10 @@ from guerdon.core.errors import GuerdonError, UserError
 from guerdon.core.metrics import values
 from guerdon.core.types import CreditedGroup, Problem, StepReport
 from guerdon.data.feed import Feed
+from guerdon.rewards.diversity import diversity_metrics
 from guerdon.rewards.rubric import rubric_metrics
 from guerdon.rewards.signal import account, describe
+from guerdon.run.guard import Guard
 from guerdon.run.source import Source
 from guerdon.train.algorithms import Objective
 from guerdon.train.batch import PackedBatch, pack
@@ -91,6 +93,8 @@ class Progress:
     step: int = 0
     num_tokens: int = 0
     failed_steps: int = 0
+    is_stopped: bool = False
+    """Whether the monitor against hacking has ended the stage before its last step."""
 
 
 @dataclass(slots=True)
@@ -109,10 +113,12 @@ class Stage:
     save: Callable[[Stage], None]
     interrupted: Callable[[], bool]
     progress: Progress = field(default_factory=Progress)
+    guard: Guard | None = None
+    """Watches for reward hacking, where the recipe says so."""
 
     def batches(self) -> Iterator[tuple[int, list[Problem]]]:
         """(1-based step, its problems) until the stage is done."""
-        while self.progress.step < self.settings.max_steps:
+        while self.progress.step < self.settings.max_steps and not self.progress.is_stopped:
             self.progress.step += 1
             yield self.progress.step, self.feed.take(self.settings.problems_per_step)
 
@@ -124,6 +130,10 @@ class Stage:
         signal = account(scored, by_part=self.objective.by_part)
         rewards = {**values(rubric_metrics(scored)), **values(signal)} if self.settings.on_policy else {}
         metrics = {**rewards, **values(self.source.metrics), **report.metrics}
+        if self.guard:
+            metrics |= values(diversity_metrics([group.group for group in scored]))
+            metrics |= self.guard.observe(step, metrics)
+            self.progress.is_stopped = self.guard.stops
         self.progress.num_tokens += sum(
             len(turn.prompt_ids) + len(turn.completion_ids)
             for group in scored
@@ -141,7 +151,7 @@ class Stage:
         self._check(step, credited, metrics)
         self._sync_reference(step)
         self.write(self.settings.name, step, metrics, credited, describe(signal))
-        last = step == self.settings.max_steps
+        last = step == self.settings.max_steps or self.progress.is_stopped
         stop = self.interrupted()
         if last or stop or step % self.settings.save_steps == 0:
             self.save(self)

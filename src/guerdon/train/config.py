@@ -91,6 +91,26 @@ class OptimConfig(Config):
     """Token budget of one forward and backward pass; memory grows with it, the gradient does not change."""
 
 
+class MonitorConfig(Config):
+    """Watches for reward hacking: the reward goes up while a probe that it does not contain goes down."""
+
+    probes: tuple[str, ...] = Field(min_length=1)
+    """Parts of `rewards` with weight 0: a rule, a second reward model, a judge; higher is better."""
+    action: Literal["warn", "raise_beta", "roll_back", "stop"] = "warn"
+    """What an alarm does. `roll_back`: the weights at the best probe come back; then beta is raised, or where beta is 0
+    the stage stops, since the same would happen again."""
+    warmup: int = Field(default=20, ge=4)
+    """First steps, which give the spread of reward and probes; also the width of the window whose mean is a level."""
+    threshold: float = Field(default=5.0, gt=0.0)
+    """Alarm where both sums exceed this many standard deviations; lower is earlier, and wrong more often."""
+    slack: float = Field(default=0.75, ge=0.0)
+    """Standard deviations a step that are noise and not counted; a level is the best of many, and so a little too high."""
+    min_deviation: float = Field(default=0.01, gt=0.0)
+    """Least standard deviation of one step: a probe that was constant in the warm-up may move a little."""
+    beta_factor: float = Field(default=4.0, gt=1.0)
+    """An alarm multiplies algorithm.beta by this."""
+
+
 class TrainConfig(OptimConfig):
     """The reinforcement-learning stage."""
 
@@ -98,6 +118,8 @@ class TrainConfig(OptimConfig):
     """Passes over the rollouts of one step (TRL's num_iterations)."""
     steps_per_generation: int = Field(default=1, ge=1)
     """Optimiser updates per pass: the step's groups are split into so many minibatches."""
+    monitor: MonitorConfig | None = None
+    """Whether and how to watch for reward hacking."""
 
 
 class SftConfig(OptimConfig):

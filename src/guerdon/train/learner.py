@@ -7,6 +7,7 @@ Four log-probs, four names: `behavior` (as sampled), `old` (start of this step),
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,6 +163,15 @@ class PolicyLearner:
         if self.reference is not None:
             for name, weight in self.policy.trainable().items():
                 self.reference[name].lerp_(weight, mixup)
+
+    def roll_back(self, weights: Mapping[str, Tensor]) -> None:
+        """Go on from earlier weights, with a fresh optimiser."""
+        self.optimizer.reset(weights)
+        self.policy.version += 1
+
+    def set_beta(self, beta: float) -> None:
+        """From now on, weigh the KL term by this; there must be one already, for its reference is kept from the start."""
+        self.objective = dataclasses.replace(self.objective, beta=beta)
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Everything a bit-exact resume needs besides the number of steps."""

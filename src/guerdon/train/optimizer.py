@@ -91,6 +91,14 @@ class MasterAdamW:
             master.grad.zero_()
         return norm, finite
 
+    @torch.no_grad()
+    def reset(self, weights: Mapping[str, Tensor]) -> None:
+        """Start anew from these weights: the moments belonged to others."""
+        for name, master in self.masters.items():
+            master.copy_(weights[name])
+            self.parameters[name].copy_(master)
+        self.optimizer.state.clear()
+
     def close(self) -> None:
         """Detach from the parameters, so that another optimiser can take over."""
         for hook in self.hooks:

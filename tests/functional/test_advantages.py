@@ -18,6 +18,7 @@ from guerdon.functional.advantages import (
     leave_one_out,
     opo,
     reinforce_plus_plus,
+    rejection,
 )
 
 QUICK = settings(max_examples=30, deadline=None)
@@ -52,6 +53,17 @@ def test_batch_std_by_hand() -> None:
     # all rewards: mean 8/6, sum of squares 22, variance (22 - 64/6) / 5 = 2.2666667
     deviation = 2.2666667**0.5 + 1e-4
     check(batch_std, [a / deviation for a in (0.5, 1.0, -0.5, -0.5, -1.0, 0.5)])
+
+
+def test_rejection_by_hand() -> None:
+    # groups {1, 0, 0, 1} and {4, 2}: the best of each are imitated, twins too
+    check(rejection, [1.0, 1.0, 0.0, 0.0, 0.0, 1.0])
+
+
+def test_rejection_drops_groups_that_are_all_alike() -> None:
+    same = torch.tensor([1.0, 1.0 + 1e-9, -1.0, -1.0])
+    found = rejection(same, torch.tensor([0, 0, 1, 1]), torch.ones(4))
+    assert found.tolist() == [0.0, 0.0, 0.0, 0.0]
 
 
 def test_leave_one_out_by_hand() -> None:

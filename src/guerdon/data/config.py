@@ -26,6 +26,7 @@ DATASETS = Registry(
         "arith": "guerdon.data.config:ArithConfig",
         "lists": "guerdon.data.config:ListsConfig",
         "code_world": "guerdon.data.config:CodeWorldConfig",
+        "critiques": "guerdon.data.critiques.config:CritiquesConfig",
         "jsonl": "guerdon.data.config:JsonlConfig",
         "parquet": "guerdon.data.config:ParquetConfig",
         "hub": "guerdon.data.config:HubConfig",

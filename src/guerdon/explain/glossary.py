@@ -68,6 +68,12 @@ TRAINING = {
     "reward_health/saturated": Term("Saturated scores", "Share of scores beyond 0.98 either way.", "%", -1),
     "policy_loss": Term("Policy loss", "The surrogate without KL and entropy terms."),
     "kl": Term("KL", "How far the policy has moved from its reference, per token.", "nats"),
+    "monitor/alarm": Term("Hacking alarm", "1 where the reward rose while a probe fell.", better=-1),
+    "completions/distinct_2": Term(
+        "Distinct bigrams",
+        "Different pairs of words among all of a group's, as a share; low: it repeats itself.",
+        "%",
+    ),
     "entropy": Term(
         "Entropy", "How undecided the policy is about the next token; a fall to 0 ends exploration.", "nats"
     ),

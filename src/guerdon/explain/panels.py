@@ -54,6 +54,7 @@ def panels(run: Run, stage: Stage) -> list[Panel]:
     cost = [_single(stage, name, zero="always") for name in ("memory/peak_rss_gb", "cost/tokens_per_s")]
     found = [
         *first,
+        _monitor(run, stage),
         _single(stage, "kl"),
         _single(stage, "entropy"),
         *([] if stage.is_supervised else [*lengths, *signal]),
@@ -155,6 +156,38 @@ def _held_out(run: Run, stage: Stage) -> Iterator[Whisker]:
             before = mark
     if before is not None and run.evals[-1].stage != stage.name and stage is run.stages[-1]:
         yield before  # the stage is not finished: only its beginning was measured
+
+
+def _monitor(run: Run, stage: Stage) -> Panel | None:
+    """The proxy beside the probes it must not part from; alarms as marks over the whole height."""
+    alarm = stage.curves.get("monitor/alarm")
+    settings = run.setting("train", "monitor")
+    if alarm is None or not isinstance(settings, dict):
+        return None
+    proxy, probes = str(settings.get("proxy")), settings.get("probes")
+    names = [proxy, *(str(name) for name in probes)] if isinstance(probes, list) else [proxy]
+    keys = [name if name == "reward" else f"rewards/{name}/mean" for name in names]
+    known = [(name, stage.curves[key]) for name, key in zip(names, keys, strict=True) if key in stage.curves]
+    if len(known) < 2:
+        return None
+    series = [
+        Series(name, curve, "ink" if index == 0 else f"c{index}")
+        for index, (name, curve) in enumerate(known[: MAX_LAYERS + 1])
+    ]
+    low, high = min(curve.low for _, curve in known), max(curve.high for _, curve in known)
+    level = known[0][1].mean
+    marks = [Whisker(round(bucket.step), level, low, high) for bucket in alarm.buckets if bucket.high > 0]
+    said = f"{len(marks)} alarm{'s' * (len(marks) != 1)}" if marks else "no alarm"
+    axes = Axes(f"{proxy} and its probes, {label_name(stage.name)}: {said}", "", "auto")
+    legend = [Entry(item.colour, item.name) for item in series]
+    return Panel(
+        title="Reward and probes",
+        meaning="What is learned from, and what it should stand for. An alarm: the first rises while the others fall.",
+        unit="",
+        summary=said,
+        legend=(*legend, Entry("held", "alarm")) if marks else tuple(legend),
+        drawing=lines(series, axes, marks),
+    )
 
 
 def _reasons(stage: Stage) -> Panel | None:

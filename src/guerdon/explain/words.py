@@ -138,7 +138,11 @@ def run_is_finished(run: Run) -> bool:
     planned = run.setting("stages")
     names = [str(name) for name in planned] if isinstance(planned, list) else []
     names = [name for name in names if name != REWARD_MODEL]  # it has a folder of its own
-    done = {stage.name for stage in run.stages if stage.last_step >= (stage.planned_steps or 0)}
+    done = {
+        stage.name
+        for stage in run.stages
+        if stage.last_step >= (stage.planned_steps or 0) or "monitor/stopped" in stage.curves
+    }
     return set(names) <= done
 
 

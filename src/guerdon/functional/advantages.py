@@ -174,6 +174,23 @@ def constant(rewards_B: Tensor, group_B: Tensor, lengths_B: Tensor) -> Tensor:  
     return torch.ones_like(rewards_B)
 
 
+def rejection(rewards_B: Tensor, group_B: Tensor, lengths_B: Tensor) -> Tensor:  # noqa: ARG001
+    """A = 1 for the best of a group, 0 for the others: imitate what was right (RAFT, arXiv:2304.06767).
+
+    Rejective fine-tuning (DeepSeek-GRM, arXiv:2504.02495): wrong samples are rejected, and so are groups in which all are
+    equally good, which are too easy, or too hard.
+
+    >>> from torch import tensor
+    >>> rejection(tensor([1.0, -1.0, 1.0, 1.0]), tensor([0, 0, 1, 1]), tensor([3, 3, 3, 3]))
+    tensor([1., 0., 0., 0.])
+    """
+    groups = _groups(rewards_B, group_B)
+    best_B = _max(rewards_B, groups.index_B)
+    scale_B = _max(rewards_B.abs(), groups.index_B).clamp(min=1.0)
+    is_best_B = best_B - rewards_B <= RELATIVE_SPREAD * scale_B
+    return (is_best_B & groups.has_spread_B).to(rewards_B.dtype)
+
+
 BY_PART: frozenset[Callable[..., Tensor]] = frozenset({gdpo})
 """Estimators that see each part by itself, and so take (parts_KB, weights_KB, group_B, lengths_B)."""
 

@@ -17,6 +17,7 @@ VERIFIERS = Registry(
         "math": "guerdon.rewards.maths.config:MathVerifierConfig",
         "second_opinion": "guerdon.rewards.maths.config:SecondOpinionConfig",
         "reward_model": "guerdon.run.judge_config:RewardModelConfig",
+        "generative": "guerdon.run.critic_config:GenerativeConfig",
         "code": "guerdon.rewards.code.config:CodeVerifierConfig",
         "format": "guerdon.rewards.text.config:FormatVerifierConfig",
         "tags": "guerdon.rewards.text.config:TagsVerifierConfig",
@@ -36,6 +37,7 @@ VERIFIERS = Registry(
         "remote": "guerdon.rewards.judges.config:RemoteConfig",
         "llm_judge": "guerdon.rewards.judges.config:LlmJudgeConfig",
         "function": "guerdon.rewards.config:FunctionRewardConfig",
+        "spct": "guerdon.rewards.config:SpctVerifierConfig",
         "random": "guerdon.rewards.config:RandomVerifierConfig",
     },
 )
@@ -90,6 +92,18 @@ class RandomVerifierConfig(VerifierConfig):
         from guerdon.rewards.chance import RandomVerifier
 
         return RandomVerifier(self)
+
+
+class SpctVerifierConfig(VerifierConfig):
+    """Trains a generative reward model: 1 where its scores agree with the label, else -1 (DeepSeek-GRM)."""
+
+    kind: Literal["spct"] = "spct"
+
+    def build(self) -> Verifier:
+        """The verifier."""
+        from guerdon.rewards.spct import SpctVerifier
+
+        return SpctVerifier(self)
 
 
 def parse_rewards(table: Any) -> Any:

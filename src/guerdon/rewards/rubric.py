@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
+import itertools
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -221,6 +222,15 @@ def _length_metrics(groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
         "completions/max_length": Max(max(lengths)),
         "completions/clipped_ratio": Mean(float(len(lengths) - len(ended)), len(lengths)),
     }
+    distinct = [_distinct_bigrams(group.group) for group in groups]
+    if known := [share for share in distinct if share is not None]:
+        metrics["completions/distinct_2"] = Mean(math.fsum(known), len(known))
     if ended:
         metrics["completions/mean_terminated_length"] = Mean(sum(ended), len(ended))
     return metrics
+
+
+def _distinct_bigrams(group: RolloutGroup) -> float | None:
+    """Different pairs of neighbouring words, as a share of all, over the rollouts together (distinct-2)."""
+    pairs = [pair for rollout in group.rollouts for pair in itertools.pairwise(rollout.text.split())]
+    return len(set(pairs)) / len(pairs) if pairs else None

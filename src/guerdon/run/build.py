@@ -39,6 +39,7 @@ from guerdon.run.stage import Stage, StageSettings, policy_packer
 from guerdon.train import algorithms
 from guerdon.train.config import AlgorithmConfig, OptimConfig
 from guerdon.train.learner import PolicyLearner
+from guerdon.train.monitor import HackingMonitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,8 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
         write=_writer(run, config),
         save=run.keeper.save,
         interrupted=run.interrupted,
+        monitor=HackingMonitor(config.train.monitor) if config.train.monitor and name == "grpo" else None,
+        say=run.display.say,
     )
 
 

@@ -103,6 +103,7 @@ class RunConfig(RunSettings):
             problems.append("rewards: at least one part needs a weight other than 0")
         problems += self._accuracy_problems() if self.eval.num_problems else ()
         problems += self._reward_stage_problems()
+        problems += self._monitor_problems()
         issues += [Issue.parse(problem) for problem in problems]
         if issues:
             raise EntryError(issues)
@@ -124,6 +125,19 @@ class RunConfig(RunSettings):
                 f"eval.accuracy: has {', '.join(self.eval.accuracy)}; expected a part for each set "
                 f"({', '.join(sorted(sets))})"
             )
+
+    def _monitor_problems(self) -> Iterator[str]:
+        monitor = self.train.monitor
+        if monitor is None:
+            return
+        known = (*self.rewards, *self.rubric.nodes)
+        for field, name in (*(("probes", probe) for probe in monitor.probes), ("proxy", monitor.proxy)):
+            if name not in known and name != "reward":
+                yield f"train.monitor.{field}: {name!r} names no part of rewards ({', '.join(known)})"
+        if monitor.proxy in monitor.probes:
+            yield f"train.monitor.probes: {monitor.proxy!r} is the proxy itself, and cannot contradict it"
+        if monitor.action == "raise_beta" and not resolve_row(self.algorithm).beta:
+            yield "train.monitor.action: raise_beta has no KL term to raise; set algorithm.beta, such as 0.01"
 
     def _reward_stage_problems(self) -> Iterator[str]:
         """What the stage `rm` lacks, and what lacks the stage."""

@@ -43,6 +43,7 @@ class Keeper:
             "num_steps": stage.learner.num_steps,
             "version": stage.learner.policy.version,
             "feed": stage.feed.state(),
+            "monitor": stage.monitor.state() if stage.monitor else None,
             **asdict(stage.progress),
         }
         path = self.store.save(f"checkpoint-{stage.settings.name}-{stage.progress.step:05d}", write, state)
@@ -59,5 +60,10 @@ class Keeper:
         stage.learner.load_state_tensors(tensors, num_steps=state["num_steps"], version=state["version"])
         stage.feed.restore(state["feed"])
         stage.progress = Progress(
-            step=state["step"], num_tokens=state["num_tokens"], failed_steps=state["failed_steps"]
+            step=state["step"],
+            num_tokens=state["num_tokens"],
+            failed_steps=state["failed_steps"],
+            stopped=state.get("stopped", False),
         )
+        if stage.monitor and state.get("monitor"):
+            stage.resume_monitor(state["monitor"])

@@ -22,7 +22,10 @@ from guerdon.run.source import Source
 from guerdon.train.algorithms import Objective
 from guerdon.train.batch import PackedBatch, pack
 from guerdon.train.learner import PolicyLearner
+from guerdon.train.monitor import HackingMonitor
 
+BETA_FACTOR = 2.0
+"""What an alarm of the monitor multiplies beta by, where the recipe asks for that."""
 LOGPROB_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.15}
 """Largest mean |sampler - learner| log-probability before an update; more means the sampler has other weights."""
 
@@ -91,6 +94,8 @@ class Progress:
     step: int = 0
     num_tokens: int = 0
     failed_steps: int = 0
+    stopped: bool = False
+    """Whether the monitor has ended the stage before its last step."""
 
 
 @dataclass(slots=True)
@@ -108,11 +113,14 @@ class Stage:
     """(stage, step, metrics, credited, one line for people): to the run folder, the sinks and the progress bar."""
     save: Callable[[Stage], None]
     interrupted: Callable[[], bool]
+    monitor: HackingMonitor | None = None
+    say: Callable[[str], None] = lambda _line: None
+    """One line for a person that stays."""
     progress: Progress = field(default_factory=Progress)
 
     def batches(self) -> Iterator[tuple[int, list[Problem]]]:
         """(1-based step, its problems) until the stage is done."""
-        while self.progress.step < self.settings.max_steps:
+        while self.progress.step < self.settings.max_steps and not self.progress.stopped:
             self.progress.step += 1
             yield self.progress.step, self.feed.take(self.settings.problems_per_step)
 
@@ -140,8 +148,9 @@ class Stage:
             metrics["cost/tokens_per_s"] = sampled / metrics["timing_s/rollout"]
         self._check(step, credited, metrics)
         self._sync_reference(step)
+        metrics |= self._watch(step, metrics)
         self.write(self.settings.name, step, metrics, credited, describe(signal))
-        last = step == self.settings.max_steps
+        last = step == self.settings.max_steps or self.progress.stopped
         stop = self.interrupted()
         if last or stop or step % self.settings.save_steps == 0:
             self.save(self)
@@ -172,6 +181,37 @@ class Stage:
                 f"{self.settings.name} step {step}: sampler and learner disagree by {gap:.3g} nats per token on average "
                 f"(tolerance {LOGPROB_TOLERANCE[dtype]} in {dtype}): the rollouts do not come from these weights"
             )
+
+    def resume_monitor(self, state: Mapping[str, Any]) -> None:
+        """Continue from what the monitor knew; beta as its alarms have left it."""
+        assert self.monitor is not None
+        self.monitor.restore(state)
+        if self.monitor.config.action == "raise_beta" and isinstance(self.learner, PolicyLearner):
+            self.learner.raise_beta(BETA_FACTOR ** len(self.monitor.alarms))
+
+    def _watch(self, step: int, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Let the monitor see the step, and do what an alarm asks for."""
+        monitor = self.monitor
+        if monitor is None or not isinstance(self.learner, PolicyLearner):
+            return {}
+        found = monitor.observe(step, metrics)
+        action = monitor.config.action
+        if action == "roll_back" and monitor.best_step == step:
+            self.learner.mark_best()
+        if not found["monitor/alarm"]:
+            return found
+        done = "goes on, as train.monitor.action = 'warn'"
+        if action == "raise_beta":
+            self.learner.raise_beta(BETA_FACTOR)
+            done = f"beta is {self.learner.objective.beta:g} now"
+        elif action == "roll_back":
+            self.learner.return_to_best()
+            done = f"back to the weights of step {monitor.best_step}, and the stage ends"
+        elif action == "stop":
+            done = "the stage ends here"
+        self.progress.stopped = action in ("roll_back", "stop")
+        self.say(f"{self.settings.name} step {step}: {monitor.sentence()}; {done}")
+        return found | ({"monitor/stopped": 1.0} if self.progress.stopped else {})
 
     def _sync_reference(self, step: int) -> None:
         every = self.settings.ref_sync_steps

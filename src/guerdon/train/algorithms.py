@@ -30,6 +30,7 @@ ADVANTAGES: dict[str, Advantage] = {
     "opo": advantages.opo,
     "reinforce_plus_plus": advantages.reinforce_plus_plus,
     "gdpo": advantages.gdpo,
+    "rejection": advantages.rejection,
     "constant": advantages.constant,
 }
 RATIOS: dict[str, Ratio] = {"token": ratios.token_ratio, "sequence": ratios.sequence_ratio}

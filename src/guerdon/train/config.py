@@ -16,6 +16,7 @@ AdvantageName = Literal[
     "opo",
     "reinforce_plus_plus",
     "gdpo",
+    "rejection",
     "constant",
 ]
 RatioName = Literal["token", "sequence"]
@@ -28,7 +29,7 @@ class AlgorithmConfig(Config):
     """A row of the algorithm table, and what of it is changed."""
 
     name: str = "grpo"
-    """Row of the table: grpo, gdpo, grpo_v32, dr_grpo, dapo, gspo, cispo, rloo, reinforce_plus_plus, gmpo, sapo."""
+    """Row of the table: grpo, gdpo, grpo_v32, dr_grpo, dapo, gspo, cispo, rloo, reinforce_plus_plus, gmpo, sapo, rft."""
     advantage: AdvantageName | None = None
     """Replaces the row's advantage estimator."""
     ratio: RatioName | None = None
@@ -90,6 +91,24 @@ class OptimConfig(Config):
     """Token budget of one forward and backward pass; memory grows with it, the gradient does not change."""
 
 
+class MonitorConfig(Config):
+    """Watches whether the reward still stands for what it is meant to (`train/monitor.py`)."""
+
+    probes: tuple[str, ...] = Field(min_length=1)
+    """Parts of `rewards` that say what the reward should stand for, best with weight 0: a rule, a second judge."""
+    proxy: str = "reward"
+    """What is learned from: `reward`, or one part of it."""
+    slack: float = Field(default=1.0, ge=0.0)
+    """Deviations, in units of the series' noise, that do not count."""
+    threshold: float = Field(default=5.0, gt=0.0)
+    """Sum of the deviations beyond the slack at which both make an alarm."""
+    warmup_steps: int = Field(default=5, ge=2)
+    """Steps that only set levels and noise."""
+    action: Literal["warn", "raise_beta", "roll_back", "stop"] = "warn"
+    """What an alarm does: it is told; the weight of the KL term is doubled; the stage ends with the weights of the
+    probes' best step; the stage ends with the weights it has."""
+
+
 class TrainConfig(OptimConfig):
     """The reinforcement-learning stage."""
 
@@ -97,6 +116,8 @@ class TrainConfig(OptimConfig):
     """Passes over the rollouts of one step (TRL's num_iterations)."""
     steps_per_generation: int = Field(default=1, ge=1)
     """Optimiser updates per pass: the step's groups are split into so many minibatches."""
+    monitor: MonitorConfig | None = None
+    """Watches for reward hacking; left out: nobody does."""
 
 
 class SftConfig(OptimConfig):

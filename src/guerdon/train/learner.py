@@ -7,6 +7,7 @@ Four log-probs, four names: `behavior` (as sampled), `old` (start of this step),
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ class PolicyLearner:
         """Steps taken; the learning-rate schedule counts these, however many updates each holds."""
         self.reference = policy.snapshot() if objective.beta else None
         """Weights of the KL anchor; kept only where the objective has a KL term."""
+        self.best: dict[str, Tensor] | None = None
+        """Weights that `mark_best` has set aside."""
 
     def step(self, batches: Sequence[PackedBatch]) -> StepReport:
         """One update per batch, in order.
@@ -163,9 +166,24 @@ class PolicyLearner:
             for name, weight in self.policy.trainable().items():
                 self.reference[name].lerp_(weight, mixup)
 
+    def mark_best(self) -> None:
+        """Set the weights aside, as they are now."""
+        self.best = {name: master.detach().clone() for name, master in self.optimizer.masters.items()}
+
+    def return_to_best(self) -> None:
+        """Back to the weights set aside last; without such, nothing changes."""
+        self.optimizer.set_weights(self.best or {})
+        self.policy.version += 1
+
+    def raise_beta(self, factor: float) -> None:
+        """Multiply the weight of the KL term."""
+        self.objective = dataclasses.replace(self.objective, beta=self.objective.beta * factor)
+
     def state_tensors(self) -> dict[str, Tensor]:
         """Everything a bit-exact resume needs besides the number of steps."""
         tensors = self.optimizer.state_tensors()
+        if self.best is not None:
+            tensors |= {f"best/{name}": weight for name, weight in self.best.items()}
         if self.reference is not None:
             tensors |= {f"reference/{name}": weight for name, weight in self.reference.items()}
         return tensors
@@ -173,6 +191,8 @@ class PolicyLearner:
     def load_state_tensors(self, tensors: Mapping[str, Tensor], *, num_steps: int, version: int) -> None:
         """Continue from `state_tensors`."""
         self.optimizer.load_state_tensors(tensors)
+        best = {name.removeprefix("best/"): tensors[name] for name in tensors if name.startswith("best/")}
+        self.best = {name: weight.to(self.policy.device) for name, weight in best.items()} or None
         if self.reference is not None:
             for name, weight in self.reference.items():
                 weight.copy_(tensors[f"reference/{name}"])

@@ -91,6 +91,14 @@ class MasterAdamW:
             master.grad.zero_()
         return norm, finite
 
+    @torch.no_grad()
+    def set_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Put these float32 weights in place of the masters, by name; moments stay."""
+        for name, weight in weights.items():
+            self.masters[name].copy_(weight)
+            if self.parameters[name] is not self.masters[name]:
+                self.parameters[name].copy_(weight)
+
     def close(self) -> None:
         """Detach from the parameters, so that another optimiser can take over."""
         for hook in self.hooks:

@@ -86,6 +86,11 @@ ROWS: dict[str, Row] = {
         "arXiv:2511.20347",
         "group_zscore", "token", "sapo", "sequence_mean", 1.05, 1.0,
     ),
+    "rft": Row(
+        "rejective fine-tuning: imitate the best of each group, drop groups that are all alike",
+        "arXiv:2304.06767, arXiv:2504.02495",
+        "rejection", "token", "reinforce", "token_mean",
+    ),
     "sft": Row(
         "supervised learning: advantage 1, negative log-likelihood",
         "-",

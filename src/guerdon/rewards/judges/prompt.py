@@ -8,23 +8,18 @@ the judge's own last line only.
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from guerdon.core.escape import escaped
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import Message, Problem
 from guerdon.rewards.judges.config import LlmJudgeConfig
 from guerdon.rewards.text.where import place
 
 _LETTERS = "bcdfghjkmnpqrtvwxz"
-_BRACKETS = re.compile(
-    r"\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|PREFIX|MIDDLE|SUFFIX|IMG|PAD)\])"
-)
-"""Special tokens of Mistral's models; those of others have angle brackets."""
 _NUMBER = r"(-?[0-9]{1,4}(?:\.[0-9]{1,4})?)"
 _SCORE_LINE = re.compile(r"^\W*score\b", re.IGNORECASE)
 
@@ -112,20 +107,6 @@ def read_verdict(config: LlmJudgeConfig, text: str, seal: str) -> Verdict:
     if not config.low <= score <= config.high:
         return Verdict(None, f"the judge's score is {score:g}; expected {config.low} to {config.high}")
     return Verdict(score, " ".join(" ".join(lines[:-1]).split()))
-
-
-def escaped(text: str) -> str:
-    r"""Text as data: line breaks kept, nothing invisible, no character that opens or closes a tag or a special token.
-
-    >>> escaped("ok\\n</response> [/INST] <|im_end|>")
-    'ok\\n&lt;/response&gt; [ /INST] &lt;|im_end|&gt;'
-    """
-    seen = (character for character in text if unicodedata.category(character) != "Cf")
-    visible = "".join(
-        " " if unicodedata.category(character)[0] == "C" and character not in "\n\t" else character
-        for character in seen
-    )
-    return _BRACKETS.sub("[ ", html.escape(visible, quote=False))
 
 
 def _dialogue(messages: Sequence[Message]) -> list[tuple[str, str]]:

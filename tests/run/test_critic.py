@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from guerdon.core.errors import ModelError
+from guerdon.core.types import Message, Part, Problem, Rollout, RolloutGroup, StopReason, Turn
+from guerdon.rollout.engine import Completion, Request
+from guerdon.run.critic import GenerativeJudge, Vote, given_critiques
+from guerdon.run.critic_config import GenerativeConfig
+
+PROBLEM = Problem(id="p", messages=(Message(role="user", content="1 + 1?"),), target="2")
+TEXTS = ("2", "3", "4", "5", "6")
+
+
+def judge(**fields: Any) -> GenerativeJudge:
+    given = {"path": "builtin:tiny", "votes": 3, "max_completion_length": 8, **fields}
+    return GenerativeJudge(GenerativeConfig.model_validate(given))
+
+
+def vote(places: tuple[int, ...], scores: tuple[int, ...] | None, worth: float = 0.0) -> Vote:
+    return Vote(PROBLEM, places, f"because {scores}", scores, worth)
+
+
+def values(found: GenerativeJudge, votes: list[Vote], count: int = 2) -> list[float | None]:
+    return [found._verdict(place, votes).value for place in range(count)]
+
+
+def test_votes_become_a_mean_from_minus_one_to_one() -> None:
+    votes = [vote((0, 1), (1, 10)), vote((1, 0), (10, 1)), vote((0, 1), (10, 1))]
+    assert values(judge(), votes) == pytest.approx([-1 / 3, 1 / 3])
+    assert values(judge(), [vote((0, 1), (10, 1))]) == [1.0, -1.0]
+
+
+def test_a_vote_that_cannot_be_read_counts_nothing_and_none_at_all_is_none() -> None:
+    votes = [vote((0, 1), None), vote((0, 1), (10, 1))]
+    assert values(judge(), votes) == [1.0, -1.0]
+    assert values(judge(), votes[:1]) == [None, None]
+    assert (
+        judge()._verdict(0, votes).note.startswith("1 of 2 votes count: 10; as response 1: because (10, 1)")
+    )
+
+
+def test_with_a_meta_reward_model_only_the_best_critiques_count() -> None:
+    votes = [vote((0, 1), (10, 1), 0.1), vote((0, 1), (1, 10), 0.9), vote((0, 1), (1, 10), float("nan"))]
+    chosen = judge(meta="m", kept_votes=1)
+    assert values(chosen, votes) == [-1.0, 1.0]
+
+
+def test_each_vote_shows_each_response_once_in_another_order() -> None:
+    found = judge(votes=6, responses=2)
+    hands = [found._deal(PROBLEM, TEXTS, number) for number in range(6)]
+    for hand in hands:
+        assert all(len(places) == 2 and len(set(places)) == 2 for places in hand)
+        seen = Counter(place for places in hand for place in places)
+        assert set(seen) == set(range(5))
+        assert sum(seen.values()) == 6, "the last hand is filled up"
+    assert len({tuple(hand) for hand in hands}) == 6
+    assert found._deal(PROBLEM, TEXTS[:1], 0) == [(0,)]
+
+
+def group(*texts: str) -> RolloutGroup:
+    rollouts = tuple(
+        Rollout(
+            problem_id="p",
+            index=index,
+            turns=(Turn(prompt_ids=(1,), completion_ids=(2,), behavior_logprobs=(-0.1,), text=text),),
+            stop=StopReason.EOS,
+        )
+        for index, text in enumerate(texts)
+    )
+    return RolloutGroup(problem=PROBLEM, rollouts=rollouts)
+
+
+def score(found: GenerativeJudge, *texts: str) -> list[Part]:
+    return asyncio.run(found.score(group(*texts)))
+
+
+def test_an_untrained_critic_says_nothing_that_can_be_read() -> None:
+    found = judge()
+    parts = score(found, "2", "3", "2")
+    assert [part.value for part in parts] == [None, None, None]
+    assert "none of 3 critiques ends in scores" in parts[0].evidence.note
+    assert parts[0].evidence.extracted == found.version == "builtin:tiny"
+
+
+def test_questions_do_not_depend_on_the_order_of_the_group() -> None:
+    found = judge(responses=2)
+    forward, backward = (found.votes([(PROBLEM, sorted(texts))])[0] for texts in (TEXTS, TEXTS[::-1]))
+    assert [item.problem for item in forward] == [item.problem for item in backward]
+    assert [item.text for item in forward] == [item.text for item in backward]
+
+
+def test_groups_of_one_step_are_critiqued_together_and_remembered() -> None:
+    found = judge()
+    calls = []
+    generate = found.rollouter.engine.generate
+
+    def counted(requests: list[Request]) -> list[Completion]:
+        calls.append(len(requests))
+        return generate(requests)
+
+    found.rollouter.engine.generate = counted  # type: ignore[method-assign]
+
+    async def both() -> list[list[Part]]:
+        return list(await asyncio.gather(found.score(group("2", "3")), found.score(group("4", "5", "6"))))
+
+    first = asyncio.run(both())
+    assert calls == [3 + 6], "three votes: one hand of two, two hands for three"
+    assert asyncio.run(both()) == first
+    assert len(calls) == 1
+
+
+def test_a_critique_can_be_put_into_its_mouth() -> None:
+    found = judge()
+    problem = found.votes([(PROBLEM, ["2", "3"])])[0][0].problem
+    asked = Problem(id="q", messages=problem.messages, info={"num_responses": 2})
+    said = given_critiques(found.rollouter, [asked, asked], ["The first is right.", "No."])
+    assert len(said) == 2, "an untrained critic says something, or nothing that can be read"
+
+
+def test_a_folder_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(ModelError, match=r"path: runs/none/at/all: no such folder; train one"):
+        judge(path="runs/none/at/all").check()

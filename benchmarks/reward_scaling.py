@@ -4,7 +4,7 @@
 
 Human preferences of four sources (hh-rlhf harmless, Tulu, PandaLM, LLMBar) from the shared data folder, without ties and
 without what does not fit. A prompt is on one side only. Every model sees the same held-out pairs; the smaller training
-sets are the beginnings of the larger ones, with the same mix of sources. The control trains on 700 pairs with sides
+sets are the beginnings of the larger ones, with the same mix of sources; judgements that stand twice count once. The control trains on 700 pairs with sides
 swapped at random: it must stay at chance. The other yardstick takes the longer response. Learning rate chosen on another
 split (--split). Results: benchmarks/results/reward_scaling.{json,md,svg}.
 """
@@ -149,6 +149,9 @@ def by_length(held: list[tuple[str, Any]]) -> list[ScoredPair]:
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     pool, held = split(args.data, args.held_out, args.split)
+    held = list(
+        {json.dumps(item): item for item in held}.values()
+    )  # judged alike twice: once, as training reads it
     sizes = [size for size in args.sizes if size <= len(pool)]
     runs: list[dict[str, Any]] = []
     kept: list[tuple[int, list[ScoredPair]]] = []

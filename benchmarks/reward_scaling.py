@@ -3,10 +3,10 @@
     python benchmarks/reward_scaling.py [--seeds 1] [--epochs 1] [--model pypi:minilm-l6]
 
 Human preferences of four sources (hh-rlhf harmless, Tulu, PandaLM, LLMBar) from the shared data folder, without ties and
-without what does not fit. A prompt is on one side only. Every model sees the same held-out pairs; the smaller training
-sets are the beginnings of the larger ones, with the same mix of sources; judgements that stand twice count once. The control trains on 700 pairs with sides
-swapped at random: it must stay at chance. The other yardstick takes the longer response. Learning rate chosen on another
-split (--split). Results: benchmarks/results/reward_scaling.{json,md,svg}.
+without what does not fit; judgements that stand twice count once. A prompt is on one side only. Every model sees the same
+held-out pairs; the smaller training sets are the beginnings of the larger ones, with the same mix of sources. The control
+trains on 700 pairs with sides swapped at random: it must stay at chance. The other yardstick takes the longer response.
+Learning rate chosen on another split (--split). Results: benchmarks/results/reward_scaling.{json,md,svg}.
 """
 
 from __future__ import annotations

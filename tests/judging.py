@@ -63,6 +63,10 @@ def judging(answer: Callable[[Asked], Reply]) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):  # a client that gave up
+                super().handle()
+
         def do_GET(self) -> None:
             self.respond(None)
 

@@ -211,3 +211,24 @@ def test_torch_is_not_imported() -> None:
     for name in ("reward_model", "preferences"):
         code = f"import sys; from guerdon.cli.main import main; main(['check', '{name}']); sys.exit('torch' in sys.modules)"
         subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_pairs_that_a_run_mixes_with_its_own_are_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    human = tmp_path / "human.jsonl"
+    human.write_text("".join(json.dumps(row) + "\n" for row in pairs(12)))
+    sets = (
+        "--set",
+        f"rm.more.human={{kind = 'jsonl', path = '{human}'}}",
+        "--set",
+        "data.train.num_problems=20",
+    )
+    code, out, err = check(capsys, "quickstart", *sets)
+    assert (code, err) == (0, "")
+    assert "rm.more.human  " in out
+    assert "12 rows, 12 pairs" in out
+    human.write_text('{"prompt": "Q", "chosen": "the same", "rejected": "the same"}\n')
+    code, out, _ = check(capsys, "quickstart", *sets)
+    assert code == 2
+    assert "human.jsonl" in out

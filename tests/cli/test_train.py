@@ -9,7 +9,8 @@ from guerdon.cli.train import COMMAND, how_to_resume
 from guerdon.run.recipe import load_recipe
 
 SMALL = [
-    "model.source=builtin:tiny", "stages=['grpo']", "train.max_steps=1", "eval.num_problems=2", "eval.num_samples=1",
+    "model.source=builtin:tiny", "stages=['grpo']", "rewards.judge.kind=random", "train.max_steps=1",
+    "eval.num_problems=2", "eval.num_samples=1",
     "rollout.num_generations=2", "rollout.generation_batch_size=2", "rollout.max_completion_length=4",
     "data.train.num_problems=20",
 ]  # fmt: skip

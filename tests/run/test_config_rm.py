@@ -103,3 +103,37 @@ def test_what_cannot_work_is_said_before_the_run(changes: dict[str, Any], said: 
 
 def test_without_grpo_nobody_needs_the_judge() -> None:
     assert config(stages=["sft"]).stages == ("sft",)
+
+
+def test_it_may_start_from_another_backbone() -> None:
+    other = {"model": {"source": "pypi:minilm-l6"}}
+    recipe = reward_recipe(config(rm=other), "/ckpt/model", Path("/runs/x"))
+    assert recipe.model.source == "pypi:minilm-l6"
+    assert recipe.model.lora is None, "the policy's adapters are not its"
+    assert reward_recipe(config(), "/ckpt/model", Path("/runs/x")).model.source == "/ckpt/model"
+
+
+def test_people_s_pairs_mix_with_the_run_s_own() -> None:
+    human = {"kind": "jsonl", "path": "human.jsonl", "weight": 1.0}
+    mixed = config(rm={"more": {"human": human}, "weight": 3.0})
+    sets = reward_recipe(mixed, "m", Path("/runs/x")).data.train
+    assert {name: (one.source, one.weight) for name, one in sets.items()} == {
+        "own": ("r1_like", 3.0),
+        "human": ("human", 1.0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rm", "said"),
+    [
+        ({"more": {"own": {"kind": "jsonl", "path": "x"}}}, "choose another name"),
+        (
+            {"more": {"human": {"kind": "jsonl", "path": "x", "weight": 1.0}}},
+            "weight: missing, but other sets",
+        ),
+        ({"more": {"human": {"kind": "jsonl", "path": "x"}}, "weight": 1.0}, "more.human.weight: missing"),
+    ],
+)
+def test_a_mix_that_does_not_add_up_is_refused(rm: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        config(rm=rm)

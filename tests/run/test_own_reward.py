@@ -147,3 +147,11 @@ def test_recorded_rollouts_need_no_reward_model(whole: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "runs" / "own" / "rm").exists()
     assert learned(tmp_path / "runs" / "own")[-1]["reward"] == learned(whole)[-1]["reward"]
+
+
+def test_pairs_to_mix_in_are_read_before_anything_else(tmp_path: Path) -> None:
+    done = run(tmp_path, "--set", "rm.more.human={kind = 'jsonl', path = 'nowhere.jsonl'}")
+    assert done.returncode == 2
+    assert "nowhere.jsonl" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs" / "own").exists()

@@ -158,7 +158,17 @@ def _check_data(config: RunConfig | PreferencesRunConfig) -> int:
     for side, dataset in (("data.train", config.data.train), ("data.eval", config.data.eval)):
         if dataset is not None:
             failed += _check_dataset(side, dataset, config)
-    return failed or _write_split(config)
+    return failed + _check_more(config) or _write_split(config)
+
+
+def _check_more(config: RunConfig | PreferencesRunConfig) -> int:
+    """The preferences that stage `rm` mixes with the run's own."""
+    from guerdon.cli.check_reward import check_set
+    from guerdon.run.config import RunConfig
+
+    if not isinstance(config, RunConfig) or "rm" not in config.stages:
+        return 0
+    return sum(check_set(f"rm.more.{name}", one, config.seed) for name, one in config.rm.more.items())
 
 
 def check_sinks(names: Sequence[str]) -> list[str]:

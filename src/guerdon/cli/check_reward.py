@@ -80,7 +80,7 @@ def check_data(config: RewardRunConfig) -> int:
         ("audit", config.data.audit),
     ):
         for name, one in sets.items():
-            failed += _check_set(f"data.{side}.{name}", one, config.seed)
+            failed += check_set(f"data.{side}.{name}", one, config.seed)
     if failed:
         return failed
     from guerdon.data.preferences.split import load_preferences
@@ -99,8 +99,9 @@ def check_data(config: RewardRunConfig) -> int:
     return _check_lengths(config, [*split.train, *split.eval])
 
 
-def _check_set(side: str, one: PreferenceSetConfig, seed: int) -> int:
-    from guerdon.cli.check_preferences import check_set
+def check_set(side: str, one: PreferenceSetConfig, seed: int) -> int:
+    """Tell of one set of preferences; how many problems there are in it."""
+    from guerdon.cli import check_preferences
     from guerdon.cli.table import write_line
 
     try:
@@ -108,7 +109,7 @@ def _check_set(side: str, one: PreferenceSetConfig, seed: int) -> int:
     except UserError as error:
         write_line(f"{side}  {str(error).removeprefix('data: ')}")
         return 1
-    failed = check_set(side, str(getattr(one, "path", one.kind)), found)
+    failed = check_preferences.check_set(side, str(getattr(one, "path", one.kind)), found)
     # The recipe may say that bad rows are to be left out; then they are told, and no problem.
     return failed if refuses else failed - len(found.bad_rows)
 

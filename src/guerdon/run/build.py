@@ -93,6 +93,9 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
         stack.callback(rubric.close)
         own = own_judges(config.rewards)  # not trained yet
         rubric.without(own).check()
+        if REWARD_MODEL in config.stages:
+            for one in config.rm.more.values():  # refused now, not when their stage begins
+                one.build(config.seed)
         evaluated = rubric.without({*own, *shaped_judges(rubric)})  # references belong to training prompts
         folder = stack.enter_context(open_folder(config, options.resume))
         for name, judge in own_parts(config.rewards, folder.path).items():

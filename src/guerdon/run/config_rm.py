@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from guerdon.core.config import Config
+from guerdon.core.config import Config, parse_plugins
 from guerdon.data.preferences.config import (
+    PREFERENCES,
     JsonlPreferencesConfig,
     PairingConfig,
     PreferenceDataConfig,
+    PreferenceSetConfig,
 )
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.rewards.config import VerifierConfig
@@ -30,6 +32,8 @@ REWARD_MODEL = "rm"
 """Name of the stage, and of the folder inside the run's own that it leaves: a run of `guerdon rm train`."""
 PAIRS = "rm_pairs.jsonl"
 """The pairs it is trained on, beside that folder."""
+OWN = "own"
+"""Name of this set of pairs among others."""
 
 
 class RewardStageConfig(Config):
@@ -44,8 +48,14 @@ class RewardStageConfig(Config):
     one for each set."""
     pairing: PairingConfig = Field(default_factory=PairingConfig)
     """Which answers become pairs."""
+    more: dict[str, SerializeAsAny[PreferenceSetConfig]] = Field(default_factory=dict)
+    """Further preferences to learn from, people's for example, each set under a name of its own; the run's is `own`."""
+    weight: float | None = Field(default=None, gt=0.0)
+    """Share of the run's own pairs in such a mix, relative to the weights in `more`."""
     eval_fraction: float = Field(default=0.1, gt=0.0, lt=1.0)
     """Share of these problems that is held out, to see what the reward model is worth."""
+    model: ModelConfig | None = None
+    """What the reward model starts from; left out: the policy as the stage before left it."""
     head: HeadConfig = Field(default_factory=HeadConfig)
     """As `[head]` of a reward model's recipe."""
     input: InputConfig = Field(default_factory=InputConfig)
@@ -56,6 +66,26 @@ class RewardStageConfig(Config):
     """As `[train]` there."""
     eval: RewardEvalConfig = Field(default_factory=RewardEvalConfig)
     """As `[eval]` there."""
+
+    @field_validator("more", mode="before")
+    @classmethod
+    def _sets(cls, value: Any) -> Any:
+        return parse_plugins(PREFERENCES, value)
+
+    @model_validator(mode="after")
+    def _mixes(self) -> Self:
+        if OWN in self.more:
+            raise ValueError(f"more.{OWN}: this is what the run's own pairs are called; choose another name")
+        weights = [
+            ("weight", self.weight),
+            *((f"more.{name}.weight", one.weight) for name, one in self.more.items()),
+        ]
+        without = [name for name, weight in weights if weight is None]
+        if without and len(without) < len(weights):
+            raise ValueError(
+                f"{without[0]}: missing, but other sets have one; give one to every set or to none"
+            )
+        return self
 
 
 def own_judges(rewards: Mapping[str, VerifierConfig]) -> list[str]:
@@ -89,7 +119,7 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
 
 
 def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunConfig:
-    """What the stage asks of `guerdon rm train`; `model` is its backbone."""
+    """What the stage asks of `guerdon rm train`; `model` is its backbone, unless it has its own."""
     stage = config.rm
     return RewardRunConfig(
         name=REWARD_MODEL,
@@ -97,9 +127,14 @@ def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunC
         seed=config.seed,
         save_steps=config.save_steps,
         save_total_limit=config.save_total_limit,
-        model=_backbone(config, model),
+        model=stage.model or _backbone(config, model),
         data=PreferenceDataConfig(
-            train={"own": JsonlPreferencesConfig(path=str(run_folder / PAIRS), source="r1_like")},
+            train={
+                OWN: JsonlPreferencesConfig(
+                    path=str(run_folder / PAIRS), source="r1_like", weight=stage.weight
+                ),
+                **stage.more,
+            },
             eval_fraction=stage.eval_fraction,
         ),
         head=stage.head,

@@ -96,8 +96,9 @@ class Head:
             self.weight_VH = weight_VH if self.bf16 and self.on_cuda else weight_VH.float()
         self.bias_V = None if bias_V is None else bias_V.float()
 
+    @torch.no_grad()
     def logits(self, hidden_TH: Tensor) -> Tensor:
-        """Float32 logits [T, V]; with a workspace valid until the next call."""
+        """Float32 logits [T, V], without a gradient; with a workspace valid until the next call."""
         if self.bf16 and self.on_cuda:
             logits_TV = torch.mm(hidden_TH, self.weight_VH.T, out_dtype=torch.float32)
         elif self.workspace is not None:
@@ -141,7 +142,7 @@ class _HeadLogprobs(torch.autograd.Function):
         num_kept = _num_kept(hidden_TH, weight_VH) if any(ctx.needs_input_grad) else 0
         probability_TV = weight_VH.new_empty(num_kept, len(weight_VH))
         for start, logits_TV in _chunks(head, hidden_TH, temperature, kept):
-            for strip in _strips(logits_TV):
+            for strip in strips(logits_TV):
                 rows = slice(start + strip.start, start + strip.stop)
                 log_TV = logits_TV[strip].log_softmax(1)
                 logprob_T[rows] = log_TV.gather(1, target_T[rows, None])[:, 0]
@@ -220,8 +221,8 @@ def _chunks(
         yield start, _logits(head, hidden_TH[start : start + CHUNK_TOKENS], temperature, kept, start)
 
 
-def _strips(logits_TV: Tensor) -> Iterator[slice]:
-    """Rows few enough that several passes over them stay in the processor's cache; on a GPU all rows."""
+def strips(logits_TV: Tensor) -> Iterator[slice]:
+    """Rows of logits few enough that several passes over them stay in the processor's cache; on a GPU all rows."""
     height = len(logits_TV) if logits_TV.is_cuda else max(1, STRIP_NUMBERS // logits_TV.shape[1])
     for start in range(0, len(logits_TV), height):
         yield slice(start, min(start + height, len(logits_TV)))
@@ -252,7 +253,7 @@ def _chunk_gradient(
 ) -> Tensor:
     """`_logits_gradient` strip by strip, rounded to `dtype`."""
     grad_TV = torch.empty_like(logits_TV, dtype=dtype)
-    for strip in _strips(logits_TV):
+    for strip in strips(logits_TV):
         grad_TV[strip] = _logits_gradient(
             logits_TV[strip],
             target_T[strip],

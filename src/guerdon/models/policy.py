@@ -18,7 +18,7 @@ from torch import Tensor
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message
 from guerdon.models.attention import Layout
-from guerdon.models.logprobs import Head, Kept, TokenLogprobs, token_logprobs
+from guerdon.models.logprobs import Head, Kept, TokenLogprobs, Workspace, token_logprobs
 
 
 @dataclass(slots=True)
@@ -92,9 +92,13 @@ class Policy:
         )
 
     def head(self) -> Head:
-        """The LM head for sampling, its weight prepared once; make a new one after each update."""
+        """The LM head for sampling, its weight prepared once; make a new one after each update.
+
+        Its logits are overwritten by its next call: fresh pages for them would cost more than they do.
+        """
         layer = self.causal_lm.get_output_embeddings()
-        return Head(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
+        bias_V = None if layer.bias is None else layer.bias.detach()
+        return Head(layer.weight.detach(), bias_V, Workspace())
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Name to parameter of all that is trained."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from guerdon.models.logprobs import strips
 from guerdon.rollout.config import SamplingConfig
 
 BLOCK = 256
@@ -70,25 +71,34 @@ def _nucleus(logits_NV: Tensor, top_p: float) -> Tensor:
 
 
 def _inverse_cdf(logits_NV: Tensor, uniform_N: Tensor) -> tuple[Tensor, Tensor]:
-    """Two-level search: over block sums, then inside one block; float64 sums, so 49,000 small terms add up right."""
-    rows, vocabulary = logits_NV.shape
-    best_N1 = logits_NV.max(1, keepdim=True).values
-    mass_NV = (logits_NV - best_N1).exp_()
-    padding = -vocabulary % BLOCK
-    if padding:
-        mass_NV = torch.nn.functional.pad(mass_NV, (0, padding))
-    mass_NKB = mass_NV.view(rows, -1, BLOCK)
-    cumulative_NK = mass_NKB.sum(2).double().cumsum(1)
+    """Two-level search: over block sums, then inside one block; float64 sums, so 49,000 small terms add up right.
+
+    The exponentials of a strip of rows die in the processor's cache; those of the block found are computed again.
+    """
+    vocabulary = logits_NV.shape[1]
+    sums = [_shifted_block_sums(logits_NV[strip]) for strip in strips(logits_NV)]
+    cumulative_NK = torch.cat(sums).double().cumsum(1)
     total_N1 = cumulative_NK[:, -1:]
     target_N1 = uniform_N.double()[:, None] * total_N1
-    block_N1 = torch.searchsorted(cumulative_NK, target_N1, right=True).clamp_(max=mass_NKB.shape[1] - 1)
+    block_N1 = torch.searchsorted(cumulative_NK, target_N1, right=True).clamp_(max=cumulative_NK.shape[1] - 1)
     before_N1 = torch.where(block_N1 > 0, cumulative_NK.gather(1, (block_N1 - 1).clamp(min=0)), 0.0)
-    inside_NB = mass_NKB[torch.arange(rows, device=block_N1.device), block_N1[:, 0]]
-    inner_NB = inside_NB.double().cumsum(1)
+    index_NB = block_N1 * BLOCK + torch.arange(BLOCK, device=logits_NV.device)
+    inside_NB = logits_NV.gather(1, index_NB.clamp(max=vocabulary - 1)).exp_().double()
+    inside_NB = inside_NB.masked_fill_(index_NB >= vocabulary, 0.0)
+    inner_NB = inside_NB.cumsum(1)
     offset_N1 = torch.searchsorted(inner_NB, target_N1 - before_N1, right=True).clamp_(max=BLOCK - 1)
     # block sums and inner sums may disagree in the last bit; never return a token of zero probability
     impossible_N1 = inside_NB.gather(1, offset_N1) == 0
     offset_N1 = torch.where(impossible_N1, inside_NB.argmax(1, keepdim=True), offset_N1)
     token_N1 = block_N1 * BLOCK + offset_N1
-    logprob_N1 = logits_NV.gather(1, token_N1) - best_N1 - total_N1.log().float()
+    logprob_N1 = logits_NV.gather(1, token_N1) - total_N1.log().float()
     return token_N1[:, 0], logprob_N1[:, 0]
+
+
+def _shifted_block_sums(logits_NV: Tensor) -> Tensor:
+    """Sums of the exponentials of each block of tokens [N, K]; the largest logit of a row becomes 0, in place."""
+    logits_NV -= logits_NV.amax(1, keepdim=True)
+    mass_NV = logits_NV.exp()
+    if padding := -logits_NV.shape[1] % BLOCK:
+        mass_NV = torch.nn.functional.pad(mass_NV, (0, padding))
+    return mass_NV.view(len(logits_NV), -1, BLOCK).sum(2)

@@ -27,7 +27,8 @@ import torch
 from guerdon.core.types import CreditedGroup, Message, Preference, Problem
 from guerdon.data.preferences.config import ArithPreferencesConfig
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
-from guerdon.models.reward import RewardModel, load_reward_model
+from guerdon.models.reward import RewardModel
+from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.reward_eval import JudgedPair, RewardEvaluation, RewardEvaluator, ks_distance
 from guerdon.run.reward_source import PreferenceSource
 from guerdon.train.config import OptimConfig, RewardLossConfig

@@ -35,7 +35,7 @@ from guerdon.core.config import parse_config, parse_plugin
 from guerdon.core.types import Preference, Problem
 from guerdon.data.preferences.config import PREFERENCES
 from guerdon.models.config import ModelConfig
-from guerdon.models.reward import load_reward_model
+from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.build import run_recipe
 from guerdon.run.build_reward import run_reward_recipe
 from guerdon.run.config import RunConfig

@@ -14,7 +14,7 @@ from grpo_step_gauge import Pipe, peak_gb
 
 from guerdon.core.types import CreditedGroup, Message, Preference, Problem
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
-from guerdon.models.reward import load_reward_model
+from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.reward_source import PreferenceSource
 from guerdon.train.config import OptimConfig, RewardLossConfig
 from guerdon.train.reward import RewardLearner, pack_rewards

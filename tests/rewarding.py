@@ -7,7 +7,8 @@ import random
 
 from guerdon.core.types import CreditedGroup, Message, Preference, Problem, ScoredGroup
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
-from guerdon.models.reward import RewardModel, load_reward_model
+from guerdon.models.reward import RewardModel
+from guerdon.models.reward_loading import load_reward_model
 
 
 def problem(name: str = "p", *, target: str | None = None, **info: object) -> Problem:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,20 +9,21 @@ import torch
 from guerdon.core.errors import ModelError
 from guerdon.models.config import HeadConfig, InputConfig, LoraConfig, ModelConfig
 from guerdon.models.loading import load_policy
-from guerdon.models.reward import RewardModel, load_reward_model
-from guerdon.models.version import META, version_of
+from guerdon.models.reward import RewardModel, Shown
+from guerdon.models.reward_loading import load_reward_model
+from guerdon.models.version import version_of
 from rewarding import problem, tiny_reward_model
 
 ITEMS = [
-    (problem("a"), ("yes", "a much longer answer than that", "no"), None),
-    (problem("bcd"), ("maybe",), None),
-    (problem("e"), ("four", "five"), None),
+    Shown(problem("a"), ("yes", "a much longer answer than that", "no")),
+    Shown(problem("bcd"), ("maybe",)),
+    Shown(problem("e"), ("four", "five")),
 ]
 
 
 def alone(model: RewardModel) -> list[float]:
     """u of every response, each in a pass of its own."""
-    return [model.score([(item, (text,), None)])[0].u_B.item() for item, texts, _ in ITEMS for text in texts]
+    return [model.score([Shown(item, (text,))])[0].u_B.item() for item, texts, *_ in ITEMS for text in texts]
 
 
 def together(model: RewardModel, max_tokens: int = 8192) -> list[float]:
@@ -41,7 +40,7 @@ def test_a_score_does_not_depend_on_what_else_is_scored(kind: str) -> None:
 def test_the_reading_of_a_response_is_its_last_token_in_plain_transformers() -> None:
     # Plain LlamaModel on [prompt, response, end], no packing, no attention function of ours.
     model = tiny_reward_model()
-    item, texts, _ = ITEMS[0]
+    item, texts, *_ = ITEMS[0]
     found = model.score([ITEMS[0]])[0].u_B
     trunk = model.trunk.causal_lm.model
     trunk.config._attn_implementation = "sdpa"
@@ -54,10 +53,10 @@ def test_the_reading_of_a_response_is_its_last_token_in_plain_transformers() -> 
 
 def test_a_response_too_long_is_unscored_and_its_siblings_are_not() -> None:
     model = tiny_reward_model(max_length=64)
-    (found,) = model.score([(problem(), ("x" * 200, "ok"), None)])
+    (found,) = model.score([Shown(problem(), ("x" * 200, "ok"))])
     assert math.isnan(found.score_B[0])
     assert not math.isnan(found.score_B[1])
-    (nothing,) = model.score([(problem(), ("x" * 200,), None)])
+    (nothing,) = model.score([Shown(problem(), ("x" * 200,))])
     assert math.isnan(nothing.u_B[0])
 
 
@@ -94,7 +93,7 @@ def test_plain_transformers_load_a_scalar_model(tmp_path: Path) -> None:
     assert plain.config.num_labels == 1
     chats = [
         [{"role": "user", "content": item.messages[0].content}, {"role": "assistant", "content": text}]
-        for item, texts, _ in ITEMS
+        for item, texts, *_ in ITEMS
         for text in texts
     ]
     rows = [tokenizer.apply_chat_template(chat, tokenize=True, return_dict=False) for chat in chats]
@@ -105,26 +104,6 @@ def test_plain_transformers_load_a_scalar_model(tmp_path: Path) -> None:
     with torch.no_grad():
         found = plain(input_ids=tokens, attention_mask=mask).logits[:, 0]
     assert found.tolist() == pytest.approx(together(model), abs=1e-4)
-
-
-def test_a_sequence_classifier_of_others_is_a_reward_model(tmp_path: Path) -> None:
-    from transformers import LlamaForSequenceClassification
-
-    policy = load_policy(ModelConfig(source="builtin:tiny"))
-    config = policy.causal_lm.config
-    config.num_labels, config._attn_implementation = 1, "sdpa"
-    torch.manual_seed(5)
-    other = LlamaForSequenceClassification(config).eval()
-    other.save_pretrained(tmp_path / "theirs")
-    policy.tokenizer.save_pretrained(tmp_path / "theirs")
-    model = load_reward_model(ModelConfig(source=str(tmp_path / "theirs")))
-    encoded = model.encode(*ITEMS[1][:2])
-    assert encoded.responses[0] is not None
-    with torch.no_grad():
-        row = torch.tensor([encoded.prompt_ids + encoded.responses[0]])
-        wanted = other.score(other.model(input_ids=row).last_hidden_state[0, -1])
-    assert model.score([ITEMS[1]])[0].u_B.item() == pytest.approx(wanted.item(), abs=1e-4)
-    assert len(model.version) == 16
 
 
 def test_adapters_are_merged_into_what_is_saved(tmp_path: Path) -> None:
@@ -168,28 +147,6 @@ def test_level_and_scale_are_those_of_the_reference_and_then_as_before() -> None
     assert model.heads.deviation.item() == pytest.approx(0.7)
 
 
-def damaged(folder: Path, **changes: Any) -> ModelConfig:
-    meta = json.loads((folder / META).read_text())
-    (folder / META).write_text(json.dumps({**meta, **changes}))
-    return ModelConfig(source=str(folder))
-
-
-def test_what_cannot_be_loaded_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no reward model"):
-        load_reward_model(ModelConfig(source="builtin:tiny"))
-    folder = tmp_path / "rm"
-    tiny_reward_model().save(folder)
-    with pytest.raises(ModelError, match="has a scalar head, the recipe asks for another"):
-        load_reward_model(ModelConfig(source=str(folder)), HeadConfig(kind="binned"))
-    with pytest.raises(ModelError, match="format 99; this version of guerdon reads format 1"):
-        load_reward_model(damaged(folder, format=99))
-    with pytest.raises(ModelError, match="does not fit"):
-        load_reward_model(damaged(folder, format=1, head={"kind": "binned"}))
-    (folder / META).write_text("{")
-    with pytest.raises(ModelError, match="cannot be read"):
-        load_reward_model(ModelConfig(source=str(folder)))
-
-
 def encoder(tmp_path: Path) -> ModelConfig:
     """A small BERT, made here."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -213,6 +170,36 @@ def encoder(tmp_path: Path) -> ModelConfig:
     return ModelConfig(source=str(tmp_path / "bert"))
 
 
+def test_the_bias_of_an_encoder_does_not_see_the_response(tmp_path: Path) -> None:
+    model = load_reward_model(encoder(tmp_path), HeadConfig(), InputConfig())
+    with torch.no_grad():
+        model.heads.bias.weight.normal_()
+    encoded = model.encode(problem("a"), ("yes", "no no no"))
+    ids = [one for one in encoded.responses if one is not None]
+    bias = model.read(model.plan([(encoded.prompt_ids, ids)])).bias_B
+    assert bias[0].item() == pytest.approx(bias[1].item(), abs=1e-6)
+
+
+def test_a_sequence_classifier_of_others_is_a_reward_model(tmp_path: Path) -> None:
+    from transformers import LlamaForSequenceClassification
+
+    policy = load_policy(ModelConfig(source="builtin:tiny"))
+    config = policy.causal_lm.config
+    config.num_labels, config._attn_implementation = 1, "sdpa"
+    torch.manual_seed(5)
+    other = LlamaForSequenceClassification(config).eval()
+    other.save_pretrained(tmp_path / "theirs")
+    policy.tokenizer.save_pretrained(tmp_path / "theirs")
+    model = load_reward_model(ModelConfig(source=str(tmp_path / "theirs")))
+    encoded = model.encode(*ITEMS[1][:2])
+    assert encoded.responses[0] is not None
+    with torch.no_grad():
+        row = torch.tensor([encoded.prompt_ids + encoded.responses[0]])
+        wanted = other.score(other.model(input_ids=row).last_hidden_state[0, -1])
+    assert model.score([ITEMS[1]])[0].u_B.item() == pytest.approx(wanted.item(), abs=1e-4)
+    assert len(model.version) == 16
+
+
 def test_an_encoder_can_be_the_backbone_and_cannot_be_a_policy(tmp_path: Path) -> None:
     config = encoder(tmp_path)
     model = load_reward_model(config, HeadConfig(), InputConfig())
@@ -232,13 +219,3 @@ def test_an_encoder_can_be_the_backbone_and_cannot_be_a_policy(tmp_path: Path) -
     assert found[3] == pytest.approx(wanted, abs=1e-4)
     with pytest.raises(ModelError, match=r"an encoder .bert. cannot write"):
         load_policy(config)
-
-
-def test_the_bias_of_an_encoder_does_not_see_the_response(tmp_path: Path) -> None:
-    model = load_reward_model(encoder(tmp_path), HeadConfig(), InputConfig())
-    with torch.no_grad():
-        model.heads.bias.weight.normal_()
-    encoded = model.encode(problem("a"), ("yes", "no no no"))
-    ids = [one for one in encoded.responses if one is not None]
-    bias = model.read(model.plan([(encoded.prompt_ids, ids)])).bias_B
-    assert bias[0].item() == pytest.approx(bias[1].item(), abs=1e-6)

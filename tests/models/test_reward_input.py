@@ -129,6 +129,8 @@ def test_a_response_that_does_not_fit_is_none_and_not_shorter() -> None:
 
 def test_a_tokenizer_without_an_end_is_refused() -> None:
     with pytest.raises(ModelError, match="b: the tokenizer has no eos token"):
-        check_tokens(SimpleNamespace(eos_token=None), encoder=False, source="b")
+        check_tokens(SimpleNamespace(eos_token=None), encoder=False, source="b", writes=False)
     with pytest.raises(ModelError, match="no sep token"):
-        check_tokens(SimpleNamespace(cls_token="[CLS]", sep_token=None), encoder=True, source="b")
+        check_tokens(
+            SimpleNamespace(cls_token="[CLS]", sep_token=None), encoder=True, source="b", writes=False
+        )

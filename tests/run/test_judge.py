@@ -7,6 +7,7 @@ import pytest
 
 from guerdon.core.errors import PluginError, UserError
 from guerdon.core.types import Part
+from guerdon.models.reward import Shown
 from guerdon.models.version import version_of
 from guerdon.rewards.config import parse_rewards
 from guerdon.rewards.references import ReferenceBank, Response, Row, prompt_key
@@ -35,7 +36,7 @@ def parts(item: RewardModelJudge, *texts: str, name: str = "p") -> list[Part]:
 
 def test_scores_are_the_model_s_and_carry_its_version(folder: Path) -> None:
     found = parts(judge(folder), "yes", "no")
-    wanted = tiny_reward_model("ensemble", max_length=64).score([(problem(), ("yes", "no"), None)])[0].score_B
+    wanted = tiny_reward_model("ensemble", max_length=64).score([Shown(problem(), ("yes", "no"))])[0].score_B
     assert [part.value for part in found] == pytest.approx(wanted.tolist(), abs=1e-5)
     assert all(part.evidence.extracted == version_of(folder) for part in found)
     assert "members differ by" in found[0].evidence.note
@@ -94,7 +95,7 @@ def test_other_weights_than_the_recipe_wants_are_refused(folder: Path) -> None:
 
 
 def test_members_become_one_as_the_recipe_says(folder: Path) -> None:
-    (scores,) = tiny_reward_model("ensemble", max_length=64).score([(problem(), ("yes", "no"), None)])
+    (scores,) = tiny_reward_model("ensemble", max_length=64).score([Shown(problem(), ("yes", "no"))])
     assert scores.members_EB is not None
     wanted = {
         "mean": scores.members_EB.mean(0),

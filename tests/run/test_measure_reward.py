@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ import torch
 from guerdon.core.errors import DataError, UserError
 from guerdon.core.types import Message, Problem
 from guerdon.explain.reward_model.summary import Summary
-from guerdon.models.config import ModelConfig
-from guerdon.models.reward import RewardScores
+from guerdon.models.config import InputConfig, ModelConfig
+from guerdon.models.reward import RewardScores, Shown
 from guerdon.models.version import version_of
 from guerdon.run import measure_reward
 from guerdon.run.measure_reward import matrices_of, measure_reward_models
@@ -41,17 +42,16 @@ class Reads:
     """A reward model that finds its score written in the answer, times a factor; "-" cannot be scored."""
 
     version = "v1"
+    reader = SimpleNamespace(config=InputConfig())
 
     def __init__(self, factor: float) -> None:
         self.factor = factor
 
-    def score(
-        self, items: Sequence[tuple[Problem, Sequence[str], Any]], *, max_tokens: int
-    ) -> list[RewardScores]:
+    def score(self, items: Sequence[Shown], *, max_tokens: int) -> list[RewardScores]:
         def one(text: str) -> float:
             return float("nan") if text == "-" else self.factor * float(text.split()[-1])
 
-        rows = [torch.tensor([one(text) for text in texts]) for _, texts, _ in items]
+        rows = [torch.tensor([one(text) for text in texts]) for _, texts, *_ in items]
         return [RewardScores(row.tanh(), row, None, None) for row in rows]
 
 
@@ -92,7 +92,7 @@ def test_a_benchmark_s_scores_are_the_reward_model_s_own(model: Path, tmp_path: 
     reward_model = tiny_reward_model()
     asked = Problem(id="x", messages=(Message(role="user", content="Name a colour."),))
     wanted = [
-        reward_model.score([(asked, texts, None)])[0].u_B.tolist()
+        reward_model.score([Shown(asked, texts)])[0].u_B.tolist()
         for texts in (["red", "cat"], ["red", "blue", "cat"])
     ]
     assert said[0] == pytest.approx(wanted[0], abs=1e-5)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from guerdon.core.types import Preference
+from guerdon.models.reward import Shown
 from guerdon.run.reward_eval import (
     JudgedPair,
     RewardEvaluation,
@@ -92,6 +93,6 @@ def test_the_evaluator_scores_both_sides_of_every_pair() -> None:
     assert [item.pair for item in found.judged] == pairs
     assert found.judged[1].chosen is None
     assert found.judged[1].rejected is not None
-    wanted = model.score([(pairs[2].problem, ("good", "bad"), None)])[0]
+    wanted = model.score([Shown(pairs[2].problem, ("good", "bad"))])[0]
     assert found.judged[2].chosen == pytest.approx(wanted.score_B[0].item(), abs=1e-5)
     assert found.judged[2].record()["chosen_chars"] == 4

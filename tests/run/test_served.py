@@ -8,6 +8,7 @@ import pytest
 
 from guerdon.core.errors import CheckpointError, ModelError, PluginError
 from guerdon.core.types import Part
+from guerdon.models.reward import Shown
 from guerdon.models.version import version_of
 from guerdon.rewards.config import parse_rewards
 from guerdon.rewards.judges.config import RemoteConfig
@@ -95,7 +96,7 @@ def test_a_model_swapped_behind_the_server_is_noticed_by_the_judge(
     with serving_rubric(held, listening, served=served_version(held)):
         remote[0].check()
         first = ask()
-        wanted = tiny_reward_model().score([(problem(), ("yes", "no"), None)])[0].score_B.tolist()
+        wanted = tiny_reward_model().score([Shown(problem(), ("yes", "no"))])[0].score_B.tolist()
         assert [part.value for part in first] == pytest.approx(wanted, abs=1e-5)
         version = remote[0].version
     tiny_reward_model(seed=1).save(folder)

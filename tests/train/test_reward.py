@@ -9,7 +9,8 @@ import torch
 
 from guerdon.core.types import CreditedGroup, Preference
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
-from guerdon.models.reward import RewardModel, load_reward_model
+from guerdon.models.reward import RewardModel, Shown
+from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.reward_eval import RewardEvaluator
 from guerdon.run.reward_source import PreferenceSource
 from guerdon.train.config import OptimConfig, RewardLossConfig
@@ -71,7 +72,7 @@ def test_the_loss_is_what_plain_passes_give() -> None:
     loss = RewardLossConfig(use_margin=True, centering=0.0, bias=0.0, variance_floor=0.0)
     by_hand = []
     for item in pairs:
-        u = [model.score([(item.problem, (text,), None)])[0].u_B for text in (item.chosen, item.rejected)]
+        u = [model.score([Shown(item.problem, (text,))])[0].u_B for text in (item.chosen, item.rejected)]
         by_hand.append(-torch.nn.functional.logsigmoid(u[0] - u[1] - (item.margin or 0.0)))
     report = RewardLearner(model, loss, OPTIM).step(
         [pack_rewards(credited(model, pairs), model=model, max_tokens=60)]
@@ -86,7 +87,7 @@ def test_a_tie_pulls_together_and_a_pair_apart() -> None:
         learner = RewardLearner(model, RewardLossConfig(), OPTIM)
         for _ in range(8):
             learner.step([pack_rewards(credited(model, [item]), model=model, max_tokens=500)])
-        u = model.score([(item.problem, (item.chosen, item.rejected), None)])[0].u_B
+        u = model.score([Shown(item.problem, (item.chosen, item.rejected))])[0].u_B
         return float(u[0] - u[1])
 
     assert abs(gap_after(True)) < 0.05
@@ -143,7 +144,7 @@ def test_a_list_is_learned_as_a_whole() -> None:
     learner = RewardLearner(model, RewardLossConfig(ranking="none", listwise=1.0), OPTIM)
     for _ in range(12):
         learner.step([pack_rewards(judged([scored]), model=model, max_tokens=500)])
-    u = model.score([(item, texts, None)])[0].u_B
+    u = model.score([Shown(item, texts)])[0].u_B
     assert u[1] > u[2] > u[0]
 
 

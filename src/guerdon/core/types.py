@@ -180,6 +180,9 @@ class Preference:
     chosen_ratings: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     """What the chosen answer was rated, by attribute ("helpfulness"); an overall rating is called "score"."""
     rejected_ratings: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    chosen_critique: str | None = None
+    """What somebody wrote about the chosen answer: for reward models that write before they score."""
+    rejected_critique: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

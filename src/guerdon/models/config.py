@@ -76,6 +76,17 @@ class HeadConfig(Config):
         return self
 
 
+class CritiqueConfig(Config):
+    """The critique that a reward model writes of each response before it scores it (CLoud, arXiv:2408.11791)."""
+
+    max_length: int = Field(default=256, ge=8)
+    """Most tokens of one critique; a longer one is cut there, and the score is read behind what there is."""
+    votes: int = Field(default=1, ge=1)
+    """Critiques of one response; its u is the mean over them."""
+    temperature: float = Field(default=0.7, ge=0.0)
+    """Of the sampling of several votes; one vote alone is the likeliest critique."""
+
+
 class InputConfig(Config):
     """What a reward model is shown."""
 
@@ -85,3 +96,6 @@ class InputConfig(Config):
     fields: tuple[Literal["reference", "verdict", "reasoning"], ...] = ()
     """Further fields, each escaped and under its own label: the reference answer (the problem's target), the verdict of
     a rule (of a preference: the rating "verdict"), the response's reasoning apart from its answer."""
+    critique: CritiqueConfig | None = None
+    """Whether it writes a critique behind each response and is read at the end of that; {} takes the defaults. Needs
+    critiques in the preference data, and a causal LM."""

@@ -39,6 +39,8 @@ class Readout(NamedTuple):
     """Ratings in [-1, 1]."""
     bins_BK: Tensor | None = None
     """Logits over the bins."""
+    critique_C: Tensor | None = None
+    """Log-probability of every critique token, where a critique loss is asked for."""
 
 
 class RewardHeads(nn.Module):

@@ -10,28 +10,23 @@ loads Guerdon's reward models too; it then sees u, without bias and squashing.
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from guerdon.core.config import parse_config
 from guerdon.core.errors import ModelError
-from guerdon.core.seeds import content_hash, derive_seed
+from guerdon.core.seeds import content_hash
 from guerdon.core.types import Problem
-from guerdon.models import fetch
 from guerdon.models.attention import PackedLayout, SegmentLayout
-from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.models.heads import Readout, RewardHeads
-from guerdon.models.loading import is_encoder, load_backbone
 from guerdon.models.policy import Policy
-from guerdon.models.reward_input import Encoded, RewardInput, check_tokens
-from guerdon.models.version import META, version_of
+from guerdon.models.reward_input import Encoded, RewardInput
+from guerdon.models.version import META
 
 HEADS = "reward_heads.safetensors"
 FORMAT = 1
@@ -49,6 +44,23 @@ class Pass(NamedTuple):
     """Index of the last token of its prompt; of an encoder, the prompt's segment."""
     segment_T: Tensor | None = None
     """Of an encoder: which segment each token belongs to. Prompts come first, then responses with their prompts."""
+    critique_C: Tensor | None = None
+    """Index of every critique token, where their log-probabilities are wanted."""
+
+
+class Shown(NamedTuple):
+    """What a reward model scores: responses to one problem, and what belongs to each."""
+
+    problem: Problem
+    responses: Sequence[str]
+    verdicts: Sequence[str | None] | None = None
+    """What a rule said of each."""
+    critiques: Sequence[str] | None = None
+    """One of each. A model that writes critiques writes its own where they are None."""
+
+
+Writer = Callable[[Sequence[Shown]], list[list[list[str]]]]
+"""Critiques of each response of each item, as many as the model has votes."""
 
 
 class RewardScores(NamedTuple):
@@ -61,6 +73,8 @@ class RewardScores(NamedTuple):
     attributes_BK: Tensor | None
     bias_B: Tensor | None = None
     """b(x), the level of the prompt."""
+    critiques: tuple[tuple[str, ...], ...] = ()
+    """What the model wrote of each response before it scored; empty: it writes nothing."""
 
 
 @dataclass(slots=True)
@@ -73,15 +87,18 @@ class RewardModel:
     encoder: bool
     version: str
     """Hash of the files it came from; "untrained" before the first save."""
+    writer: Writer | None = None
+    """Of a model that writes critiques: samples them from its trunk (run/critiques.py)."""
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Name to parameter of all that is trained: the trunk's (or its adapters') and the heads'.
 
-        The LM head takes no part: nothing is written.
+        The LM head takes part in writing critiques only.
         """
         head = self.trunk.causal_lm.get_output_embeddings() if not self.encoder else None
         tied = head is not None and head.weight is self.trunk.causal_lm.get_input_embeddings().weight
-        unused = {id(head.weight)} if head is not None and not tied else set()
+        writes = self.reader.config.critique is not None
+        unused = {id(head.weight)} if head is not None and not tied and not writes else set()
         pooler = getattr(self.trunk.causal_lm, "pooler", None)
         unused |= {id(weight) for weight in pooler.parameters()} if pooler is not None else set()
         found = {
@@ -92,23 +109,39 @@ class RewardModel:
         return found | {f"heads.{name}": weight for name, weight in self.heads.named_parameters()}
 
     def encode(
-        self, problem: Problem, responses: Sequence[str], verdicts: Sequence[str | None] | None = None
+        self,
+        problem: Problem,
+        responses: Sequence[str],
+        verdicts: Sequence[str | None] | None = None,
+        critiques: Sequence[str] | None = None,
     ) -> Encoded:
         """Token ids, as `RewardInput.encode`."""
-        return self.reader.encode(problem, responses, verdicts)
+        return self.reader.encode(problem, responses, verdicts, critiques)
 
-    def plan(self, families: Sequence[tuple[tuple[int, ...], Sequence[tuple[int, ...]]]]) -> Pass:
-        """One forward pass over (prompt ids, ids of its responses); rows come in the order given."""
+    def plan(
+        self,
+        families: Sequence[tuple[tuple[int, ...], Sequence[tuple[int, ...]]]],
+        critique_starts: Sequence[int] = (),
+    ) -> Pass:
+        """One forward pass over (prompt ids, ids of its responses); rows come in the order given.
+
+        Args:
+            families: prompts and responses.
+            critique_starts: of each row, where its critique begins; then the log-probabilities of critiques are read too.
+        """
         device = self.trunk.device
         if self.encoder:
             return _encoder_pass(families, device)
         tokens: list[int] = []
         ends: list[int] = []
         prompt_ends: list[int] = []
+        critique: list[int] = []
+        starts = iter(critique_starts)
         for prompt, responses in families:
             tokens += prompt
             last = len(tokens) - 1
             for response in responses:
+                critique += range(len(tokens) + next(starts, len(response)), len(tokens) + len(response) - 1)
                 tokens += response
                 ends.append(len(tokens) - 1)
                 prompt_ends.append(last)
@@ -119,7 +152,8 @@ class RewardModel:
         found = [
             torch.tensor(items, dtype=torch.long, device=device) for items in (tokens, ends, prompt_ends)
         ]
-        return Pass(layout.to(device), *found)
+        spoken = torch.tensor(critique, dtype=torch.long, device=device) if critique_starts else None
+        return Pass(layout.to(device), found[0], found[1], found[2], critique_C=spoken)
 
     def read(self, plan: Pass) -> Readout:
         """Run the trunk and read the heads; differentiable."""
@@ -130,24 +164,43 @@ class RewardModel:
         read: Readout = self.heads(
             hidden_TH.index_select(0, plan.end_B), hidden_TH.index_select(0, plan.prompt_end_B)
         )
-        return read
+        if plan.critique_C is None:
+            return read
+        target_C = plan.tokens_T[plan.critique_C]
+        said = self.trunk.logprobs(hidden_TH.index_select(0, plan.critique_C - 1), target_C)
+        return read._replace(critique_C=said.logprobs_T)
 
     @torch.no_grad()
-    def score(
-        self,
-        items: Sequence[tuple[Problem, Sequence[str], Sequence[str | None] | None]],
-        *,
-        max_tokens: int = 8192,
-    ) -> list[RewardScores]:
-        """Scores of the responses to each problem.
+    def score(self, items: Sequence[Shown], *, max_tokens: int = 8192) -> list[RewardScores]:
+        """Scores of the responses to each problem; critiques that are missing are written first.
 
         Args:
-            items: (problem, its responses, a rule's verdict on each or None).
+            items: problems, their responses, and what belongs to each.
             max_tokens: token budget of one forward pass.
+
+        Raises:
+            ModelError: the model writes critiques, and has nothing to write with.
         """
         self.heads.eval()
-        encoded = [self.encode(*item) for item in items]
-        return [scores for part in _budgeted(encoded, max_tokens) for scores in self._scores(part)]
+        votes = self._votes(items)
+        shown = [_voted(item, found) for item, found in zip(items, votes, strict=True)]
+        encoded = [self.encode(*item) for item in shown]
+        scores = [one for part in _budgeted(encoded, max_tokens) for one in self._scores(part)]
+        return [_mean_vote(one, found) for one, found in zip(scores, votes, strict=True)]
+
+    def _votes(self, items: Sequence[Shown]) -> list[list[list[str]]]:
+        """Critiques of each response of each item; of a model that writes none: no lists."""
+        if self.reader.config.critique is None:
+            return [[] for _ in items]
+        missing = [item for item in items if item.critiques is None]
+        if missing and self.writer is None:
+            raise ModelError(
+                f"{self.trunk.source}: this reward model writes a critique before it scores; give it a writer, or critiques"
+            )
+        written = iter(self.writer(missing) if self.writer and missing else [])
+        return [
+            next(written) if item.critiques is None else [[text] for text in item.critiques] for item in items
+        ]
 
     def _scores(self, part: Sequence[Encoded]) -> Iterator[RewardScores]:
         kept = [[ids for ids in item.responses if ids is not None] for item in part]
@@ -161,9 +214,7 @@ class RewardModel:
             yield _spread(self.heads, read, rows, where.long(), len(item.responses))
 
     @contextmanager
-    def settled(
-        self, items: Sequence[tuple[Problem, Sequence[str], Sequence[str | None] | None]], *, max_tokens: int
-    ) -> Iterator[None]:
+    def settled(self, items: Sequence[Shown], *, max_tokens: int) -> Iterator[None]:
         """With level and tau as they are on these reference responses; then the running ones of training are back.
 
         Args:
@@ -180,12 +231,11 @@ class RewardModel:
                     buffer.copy_(before[name])
 
     @torch.no_grad()
-    def _read_all(
-        self, items: Sequence[tuple[Problem, Sequence[str], Sequence[str | None] | None]], max_tokens: int
-    ) -> Readout:
+    def _read_all(self, items: Sequence[Shown], max_tokens: int) -> Readout:
         self.heads.eval()
         reads = []
-        for part in _budgeted([self.encode(*item) for item in items], max_tokens):
+        shown = [_voted(item, found) for item, found in zip(items, self._votes(items), strict=True)]
+        for part in _budgeted([self.encode(*item) for item in shown], max_tokens):
             families = [
                 (item.prompt_ids, [ids for ids in item.responses if ids is not None]) for item in part
             ]
@@ -223,135 +273,9 @@ class RewardModel:
                 _declare_classifier(folder / "config.json", self.trunk.tokenizer)
 
 
-def load_reward_model(
-    model: ModelConfig,
-    head: HeadConfig | None = None,
-    reading: InputConfig | None = None,
-    *,
-    seed: int = 0,
-    progress: fetch.Progress | None = None,
-) -> RewardModel:
-    """A reward model from its folder, or fresh heads on a backbone.
-
-    Args:
-        model: a reward model's folder or hub name, or any causal LM or encoder to start from.
-        head: which heads; None: those of the folder, which must then be a reward model.
-        reading: what it is shown; None: as the folder says.
-        seed: of fresh heads.
-        progress: called with (bytes done, bytes in all) during a download.
-
-    Raises:
-        ModelError: not found, damaged, no reward model although one is expected, or other heads than asked for.
-    """
-    folder = Path(model.source).expanduser()
-    meta = _read_meta(folder) if folder.is_dir() else {}
-    with _score_expected():
-        trunk = load_backbone(model, seed=seed, progress=progress)
-    encoder = is_encoder(trunk)
-    check_tokens(trunk.tokenizer, encoder=encoder, source=model.source)
-    trained_with = meta.get("tokenizer")
-    if trained_with and trained_with != vocabulary_hash(trunk.tokenizer):
-        raise ModelError(
-            f"{model.source}: its tokenizer is another than the one this reward model was trained with, so every score "
-            "would be of other words; put the tokenizer's files back"
-        )
-    stored = parse_config(HeadConfig, meta["head"], where=str(folder / META)) if meta else None
-    foreign = None if meta else _foreign_score(folder)
-    if head is None and stored is None and foreign is None:
-        raise ModelError(
-            f"{model.source}: no reward model (no {META}, and no sequence classifier with one label); "
-            "train one with `guerdon rm train`"
-        )
-    if stored is not None and head is not None and head != stored:
-        raise ModelError(
-            f"{model.source}: has a {stored.kind} head, the recipe asks for another ({head.kind}); take it over "
-            "unchanged, or start from the backbone"
-        )
-    chosen = stored or head or HeadConfig(bias=False)
-    shown = reading or (
-        parse_config(InputConfig, meta["input"], where=str(folder / META)) if meta else InputConfig()
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "heads"))
-        heads = RewardHeads(chosen, int(trunk.causal_lm.config.hidden_size))
-    _fill(heads, folder if meta else None, foreign if stored is None else None)
-    return RewardModel(
-        trunk=trunk,
-        heads=heads.to(trunk.device),
-        reader=RewardInput(trunk, shown, encoder=encoder),
-        encoder=encoder,
-        version=version_of(folder) if meta or foreign is not None else "untrained",
-    )
-
-
-@contextmanager
-def _score_expected() -> Iterator[None]:
-    """Keep transformers from telling that a causal LM has no place for `score.weight`: it is read here, not there."""
-    with suppress(ImportError):  # whoever loads says what is missing
-        from transformers.utils import logging as configured
-
-        configured.get_logger()  # makes the handler
-    handlers = list(logging.getLogger("transformers").handlers)
-
-    def is_news(record: logging.LogRecord) -> bool:
-        told = record.getMessage()
-        wrong = any(word in told for word in ("MISSING", "MISMATCH"))
-        return (
-            wrong or "LOAD REPORT" not in told or told.count("UNEXPECTED") != told.count("score.weight") + 1
-        )
-
-    for handler in handlers:
-        handler.addFilter(is_news)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.removeFilter(is_news)
-
-
 def vocabulary_hash(tokenizer: Any) -> str:
     """Of which number each token has, 16 hexadecimal digits."""
     return content_hash(json.dumps(sorted(tokenizer.get_vocab().items())))
-
-
-def _read_meta(folder: Path) -> Mapping[str, Any]:
-    path = folder / META
-    if not path.is_file():
-        return {}
-    try:
-        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = meta["format"], meta["head"], meta["input"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}; the folder is damaged, copy it again") from None
-    if known[0] != FORMAT:
-        raise ModelError(f"{path}: format {known[0]!r}; this version of guerdon reads format {FORMAT}")
-    return meta
-
-
-def _foreign_score(folder: Path) -> Tensor | None:
-    """`score.weight` [1, H] of a sequence classifier that others trained; None: there is none."""
-    from safetensors import safe_open
-
-    for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
-        with safe_open(path, framework="pt") as file:
-            if "score.weight" in file.keys() and file.get_slice("score.weight").get_shape()[0] == 1:  # noqa: SIM118
-                weight: Tensor = file.get_tensor("score.weight")
-                return weight.float()
-    return None
-
-
-def _fill(heads: RewardHeads, folder: Path | None, foreign: Tensor | None) -> None:
-    from safetensors.torch import load_file
-
-    if foreign is not None and heads.config.kind == "scalar":
-        heads.score.weight.data.copy_(foreign)
-    if folder is None:
-        return
-    try:
-        heads.load_state_dict(load_file(folder / HEADS))
-    except (OSError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise ModelError(f"{folder / HEADS}: does not fit {META}: {first}; copy the folder again") from None
 
 
 def _declare_classifier(path: Path, tokenizer: Any) -> None:
@@ -408,6 +332,37 @@ def _budgeted(encoded: Sequence[Encoded], max_tokens: int) -> Iterator[list[Enco
         used += cost
     if part:
         yield part
+
+
+def _voted(item: Shown, votes: Sequence[Sequence[str]]) -> Shown:
+    """Each response once for each critique of it."""
+    if not votes:
+        return item
+    again = [index for index, critiques in enumerate(votes) for _ in critiques]
+    verdicts = None if item.verdicts is None else [item.verdicts[index] for index in again]
+    said = [text for critiques in votes for text in critiques]
+    return Shown(item.problem, [item.responses[index] for index in again], verdicts, said)
+
+
+def _mean_vote(scores: RewardScores, votes: Sequence[Sequence[str]]) -> RewardScores:
+    """One row for each response again, the mean over its critiques; a critique that did not fit does not count."""
+    if not votes:
+        return scores
+    sizes = [len(critiques) for critiques in votes]
+
+    def mean(values: Tensor | None, dim: int = 0) -> Tensor | None:
+        if values is None:
+            return None
+        return torch.stack([part.nanmean(dim) for part in torch.split(values, sizes, dim)], dim)
+
+    return RewardScores(
+        cast(Tensor, mean(scores.score_B)),
+        cast(Tensor, mean(scores.u_B)),
+        mean(scores.members_EB, 1),
+        mean(scores.attributes_BK),
+        mean(scores.bias_B),
+        tuple(map(tuple, votes)),
+    )
 
 
 def _spread(heads: RewardHeads, read: Readout | None, rows: slice, where: Tensor, count: int) -> RewardScores:

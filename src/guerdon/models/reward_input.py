@@ -2,6 +2,7 @@
 
     messages, reference --> prompt ids      shared by all responses to the prompt
     verdict, reasoning, response --> response ids, ended by EOS: there the score is read
+    with a critique: response, <critique>, what the model writes, </critique>, EOS
 
 Texts come from policies that are paid for a high score. A special token written out in a text is broken up, so it
 stays text; where there are fields, angle brackets inside them are escaped, so no text can close its own field.
@@ -19,6 +20,8 @@ from guerdon.core.types import Message, Problem
 from guerdon.models.config import InputConfig
 from guerdon.models.policy import Policy
 
+OPEN, CLOSE = "\n<critique>\n", "\n</critique>"
+"""Around a critique. A model's own stands open until it has written the closing."""
 BREAK = "\u2060"
 """WORD JOINER: invisible, and enough to make a special token ordinary text."""
 _THINKING = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
@@ -32,6 +35,8 @@ class Encoded(NamedTuple):
     """None: too long to be read whole."""
     num_cut: int
     """Tokens that the prompt lost at its beginning."""
+    critique_starts: tuple[int, ...] = ()
+    """Where the critique begins in each response's ids; empty: there are none."""
 
 
 class RewardInput:
@@ -46,7 +51,11 @@ class RewardInput:
         self.max_length = min(config.max_length, policy.max_context)
 
     def encode(
-        self, problem: Problem, responses: Sequence[str], verdicts: Sequence[str | None] | None = None
+        self,
+        problem: Problem,
+        responses: Sequence[str],
+        verdicts: Sequence[str | None] | None = None,
+        critiques: Sequence[str] | None = None,
     ) -> Encoded:
         """Ids of the prompt, and of each response that fits.
 
@@ -54,15 +63,49 @@ class RewardInput:
             problem: its messages are the dialogue so far, its target the reference answer.
             responses: texts of one or more responses.
             verdicts: what a rule said of each, where the recipe shows it.
+            critiques: one of each response, for a reward model that writes them.
         """
-        found = [
+        opened = self._opened(responses, verdicts)
+        if critiques is None:
+            return self._fit(problem, [(*ids, self._end) for ids in opened], self.max_length)
+        opened = [ids + self._opening for ids in opened]
+        ended = [(*ids, *self._closed(text), self._end) for ids, text in zip(opened, critiques, strict=True)]
+        fitted = self._fit(problem, ended, self.max_length)
+        return fitted._replace(critique_starts=tuple(map(len, opened)))
+
+    def openings(
+        self, problem: Problem, responses: Sequence[str], verdicts: Sequence[str | None] | None, room: int
+    ) -> list[tuple[int, ...] | None]:
+        """Prompt, response and the opening of its critique, for the model to go on; None: it does not fit.
+
+        Args:
+            problem: as for `encode`.
+            responses: as for `encode`.
+            verdicts: as for `encode`.
+            room: tokens that the critique may take.
+        """
+        opened = [ids + self._opening for ids in self._opened(responses, verdicts)]
+        fitted = self._fit(problem, opened, self.max_length - room)
+        return [None if ids is None else fitted.prompt_ids + ids for ids in fitted.responses]
+
+    def _opened(
+        self, responses: Sequence[str], verdicts: Sequence[str | None] | None
+    ) -> list[tuple[int, ...]]:
+        return [
             self._response(text, None if verdicts is None else verdicts[index])
             for index, text in enumerate(responses)
         ]
-        longest = max((len(ids) for ids in found if len(ids) < self.max_length), default=0)
-        prompt, cut = self._prompt(problem, self.max_length - longest)
-        room = self.max_length - len(prompt)
-        return Encoded(prompt, tuple(ids if len(ids) <= room else None for ids in found), cut)
+
+    def _fit(self, problem: Problem, responses: Sequence[tuple[int, ...]], limit: int) -> Encoded:
+        """The prompt, cut so that the longest response that can fits; None for those that cannot."""
+        longest = max((len(ids) for ids in responses if len(ids) < limit), default=0)
+        prompt, cut = self._prompt(problem, limit - longest)
+        room = limit - len(prompt)
+        return Encoded(prompt, tuple(ids if len(ids) <= room else None for ids in responses), cut)
+
+    def read_critique(self, written: str) -> str:
+        """The text of a critique from what the model wrote behind the opening."""
+        return html.unescape(written.split(CLOSE)[0]).strip()
 
     def plain(self, text: str) -> str:
         """The text with every special token of the tokenizer broken up.
@@ -104,8 +147,17 @@ class RewardInput:
             match = _THINKING.fullmatch(text)
             reasoning, text = (match[1], match[2]) if match else ("", text)
             fields.append(self._field("reasoning", reasoning.strip()))
-        shown = "\n".join([*fields, self._field("response", text.strip())]) if fields else self.plain(text)
-        return (*self._ids(shown, first=False), self._end)
+        fenced = fields or self.config.critique
+        shown = "\n".join([*fields, self._field("response", text.strip())]) if fenced else self.plain(text)
+        return self._ids(shown, first=False)
+
+    @property
+    def _opening(self) -> tuple[int, ...]:
+        return self._ids(OPEN, first=False)
+
+    def _closed(self, critique: str) -> tuple[int, ...]:
+        text = self.plain(html.escape(critique.strip(), quote=False))
+        return self._ids(f"{text}{CLOSE}", first=False)
 
     def _field(self, label: str, text: str) -> str:
         return f"<{label}>\n{self.plain(html.escape(text, quote=False))}\n</{label}>"
@@ -123,12 +175,16 @@ def _added(tokenizer: Any) -> list[str]:
     return [str(token) for token in tokenizer.get_added_vocab()]
 
 
-def check_tokens(tokenizer: Any, *, encoder: bool, source: str) -> None:
-    """Refuse a backbone whose tokenizer lacks the marks that a response is read at.
+def check_tokens(tokenizer: Any, *, encoder: bool, source: str, writes: bool) -> None:
+    """Refuse a backbone that cannot do what is asked of it.
 
     Raises:
-        ModelError: no EOS token, or an encoder without CLS and SEP.
+        ModelError: no EOS token, an encoder without CLS and SEP, or one that should write critiques.
     """
+    if encoder and writes:
+        raise ModelError(
+            f"{source}: an encoder cannot write critiques; remove input.critique, or take a causal LM"
+        )
     needed = ("cls_token", "sep_token") if encoder else ("eos_token",)
     missing = [name for name in needed if getattr(tokenizer, name, None) is None]
     if missing:

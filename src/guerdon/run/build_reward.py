@@ -16,13 +16,15 @@ from typing import Any
 
 from guerdon.core.errors import DataError, UserError
 from guerdon.core.seeds import derive_seed
-from guerdon.core.types import CreditedGroup, Json, Preference, Problem, Sink
+from guerdon.core.types import CreditedGroup, Json, Preference, Sink
 from guerdon.data.feed import Feed
 from guerdon.data.preferences.split import PreferenceSplit, load_preferences
-from guerdon.models.reward import RewardModel, load_reward_model
+from guerdon.models.reward import RewardModel, Shown
+from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
 from guerdon.run.config import RunOptions
 from guerdon.run.config_reward import RewardRunConfig
+from guerdon.run.critiques import with_writer
 from guerdon.run.durable import write_file
 from guerdon.run.folder import EVALUATIONS, RunFolder
 from guerdon.run.keeper import Keeper
@@ -30,7 +32,7 @@ from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
-from guerdon.run.reward_source import PreferenceSource, verdicts_of
+from guerdon.run.reward_source import PreferenceSource, shown_pair
 from guerdon.run.sinks import open_sinks
 from guerdon.run.stage import Stage, StageSettings
 from guerdon.train import algorithms
@@ -52,26 +54,18 @@ class RewardRunResult:
     evals: tuple[Mapping[str, Json], ...]
 
 
-Item = tuple[Problem, Sequence[str], Sequence[str | None] | None]
-"""What a reward model scores: a problem, responses to it, a rule's verdict on each."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Settled:
     """A reward model that is written with level and scale as they are on reference responses."""
 
     model: RewardModel
-    reference: Sequence[Item]
+    reference: Sequence[Shown]
     max_tokens: int
 
     def save(self, folder: Path) -> None:
         """As `RewardModel.save`."""
         with self.model.settled(self.reference, max_tokens=self.max_tokens):
             self.model.save(folder)
-
-
-def _item(pair: Preference) -> Item:
-    return pair.problem, (pair.chosen, pair.rejected), verdicts_of(pair)
 
 
 class CollapseError(UserError):
@@ -110,7 +104,7 @@ class _Run:
     display: Display
     model: RewardModel
     split: PreferenceSplit
-    reference: list[Item]
+    reference: list[Shown]
     evaluator: RewardEvaluator
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
@@ -128,10 +122,13 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
         sinks = open_sinks(folder, config, display.say)
         for sink in sinks:
             stack.callback(sink.close)
-        model = load_reward_model(config.model, config.head, config.input, seed=config.seed)
+        model = with_writer(
+            load_reward_model(config.model, config.head, config.input, seed=config.seed), seed=config.seed
+        )
         _announce(display, config, model, split)
         held = split.eval[: config.eval.num_pairs]
-        reference = [_item(pair) for pair in split.train[:NUM_REFERENCE]]
+        # A model that writes critiques is used with its own, so level and scale are set with its own.
+        reference = [shown_pair(pair)._replace(critiques=None) for pair in split.train[:NUM_REFERENCE]]
         _check_fit(model, split.train[:64])
         yield _Run(
             folder=folder,

@@ -92,7 +92,7 @@ class GenerativeJudge:
         if self._rollouter is None:
             from guerdon.models.config import ModelConfig
             from guerdon.models.loading import load_policy
-            from guerdon.models.reward import load_reward_model
+            from guerdon.models.reward_loading import load_reward_model
             from guerdon.models.version import version_of
             from guerdon.rollout.local import LocalEngine
             from guerdon.rollout.rollouter import Rollouter
@@ -180,10 +180,12 @@ class GenerativeJudge:
         )
 
     def _weighed(self, votes: list[Vote]) -> list[Vote]:
+        from guerdon.models.reward import Shown
+
         if self._meta is None:
             return votes
         readable = [vote for vote in votes if vote.scores is not None]
-        found = self._meta.score([(vote.problem, [vote.text], None) for vote in readable], max_tokens=4096)
+        found = self._meta.score([Shown(vote.problem, [vote.text]) for vote in readable], max_tokens=4096)
         worth = {id(vote): float(score.score_B[0]) for vote, score in zip(readable, found, strict=True)}
         return [vote._replace(worth=worth.get(id(vote), 0.0)) for vote in votes]
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from guerdon.models.reward import RewardModel, RewardScores
 
 
+EXCERPT = 400
+"""Characters of a critique that are kept as evidence."""
+
+
 class _Scored(NamedTuple):
     value: float | None
     """On the scale that the recipe asks for, before shaping."""
@@ -56,11 +60,12 @@ class RewardModelJudge:
         """
         if self._model is None:
             from guerdon.models.config import ModelConfig
-            from guerdon.models.reward import load_reward_model
+            from guerdon.models.reward_loading import load_reward_model
+            from guerdon.run.critiques import with_writer
 
             config = self.config
             source = ModelConfig(source=str(config.folder()), dtype=config.dtype, device=config.device)
-            model = load_reward_model(source)
+            model = with_writer(load_reward_model(source), votes=config.votes)
             if config.version and model.version != config.version:
                 raise ModelError(
                     f"{config.path}: the reward model is version {model.version}, and version {config.version} is wanted: "
@@ -177,9 +182,11 @@ class RewardModelJudge:
         return {f"rewards/{self.config.name}/disagreement": Mean(sum(known), len(known))} if known else {}
 
     def _judge(self, problem: Problem, fresh: list[tuple[str, str]]) -> list[_Scored]:
+        from guerdon.models.reward import Shown
+
         model = self.model
         (scores,) = model.score(
-            [(problem, [text for _, text in fresh], None)], max_tokens=self.config.max_tokens
+            [Shown(problem, [text for _, text in fresh])], max_tokens=self.config.max_tokens
         )
         u_B, score_B = self._reduced(scores)
         value_B = u_B if self.config.scale == "utility" else score_B
@@ -194,6 +201,8 @@ class RewardModelJudge:
             if scores.members_EB is not None:
                 disagreement = float(scores.members_EB[:, index].std())
                 note += f", members differ by {disagreement:.3f}"
+            if scores.critiques:
+                note += f"; it wrote: {scores.critiques[index][0][:EXCERPT]}"
             found.append(_Scored(value, note, disagreement))
         return found
 

@@ -30,6 +30,8 @@ class RewardModelConfig(VerifierConfig):
     """`auto`, `cpu`, `cuda`, `cuda:1`."""
     max_tokens: int = Field(default=4096, ge=16)
     """Token budget of one forward pass."""
+    votes: int | None = Field(default=None, ge=1)
+    """Of a reward model that writes critiques: how many of each response; left out: as it was trained with."""
     num_cached: int = Field(default=100_000, ge=0)
     """Scores that are remembered by the content of problem and response."""
 

@@ -21,8 +21,10 @@ from guerdon.explain.reward_model.benches import BenchResult, bench, pairs_of
 from guerdon.explain.reward_model.rows import ScoredList, ScoredPair, pair_from
 from guerdon.explain.reward_model.summary import Summary, summarise
 from guerdon.models.config import ModelConfig
-from guerdon.models.reward import RewardModel, load_reward_model
+from guerdon.models.reward import RewardModel, Shown
+from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.config_reward import RewardRunConfig
+from guerdon.run.critiques import with_writer
 from guerdon.run.durable import write_file
 from guerdon.run.folder import CONFIG, newest_model, read_config_of
 from guerdon.run.progress import Display
@@ -81,7 +83,7 @@ def measure_reward_models(
     found: dict[tuple[str, str], _Measured] = {}
     with Display() as display:
         for source in sources:  # one model in memory at a time
-            model = load_reward_model(ModelConfig(source=str(_model_of(source))))
+            model = with_writer(load_reward_model(ModelConfig(source=str(_model_of(source)))))
             for file in files:
                 found[source, file.label] = _measure(model, source, file, display)
     if output is not None:
@@ -193,7 +195,7 @@ def _scores(
     if asked:
         display.begin(label, -(-len(asked) // CHUNK_ITEMS))
     for start in range(0, len(asked), CHUNK_ITEMS):
-        items = [(problem, answers, None) for problem, answers in asked[start : start + CHUNK_ITEMS]]
+        items = [Shown(problem, answers) for problem, answers in asked[start : start + CHUNK_ITEMS]]
         for scores in model.score(items, max_tokens=MAX_TOKENS):
             both = zip(scores.score_B.tolist(), scores.u_B.tolist(), strict=True)
             found.append([(_known(score), _known(u)) for score, u in both])

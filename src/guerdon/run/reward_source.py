@@ -22,8 +22,8 @@ from guerdon.core.types import (
     StopReason,
     Turn,
 )
-from guerdon.models.reward import RewardModel
-from guerdon.train.reward import ATTRIBUTE, LABEL, MARGIN
+from guerdon.models.reward import RewardModel, Shown
+from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN
 
 RATING = "score"
 """The rating that counts as the overall one."""
@@ -32,9 +32,21 @@ VERDICT = "verdict"
 
 
 class PreferenceSource:
-    """The pairs of one set, encoded when they are asked for."""
+    """The pairs of one set, encoded when they are asked for.
+
+    Raises:
+        DataError: the model writes critiques, and some pairs hold none to learn from.
+    """
 
     def __init__(self, pairs: Sequence[Preference], model: RewardModel, *, too_long: str) -> None:
+        self.writes = model.reader.config.critique is not None
+        bare = sum(shown_pair(pair).critiques is None for pair in pairs)
+        if self.writes and bare:
+            raise DataError(
+                f"data: input.critique is set, but {bare:,} of {len(pairs):,} training pairs hold no critique of both "
+                "sides; expected columns chosen_critique and rejected_critique (kind arith has them): add them, or remove "
+                "input.critique"
+            )
         self.pairs = {f"{index}": pair for index, pair in enumerate(pairs)}
         self.model = model
         self.too_long = too_long
@@ -59,7 +71,9 @@ class PreferenceSource:
 
     def _group(self, name: str) -> ScoredGroup | None:
         pair = self.pairs[name]
-        encoded = self.model.encode(pair.problem, (pair.chosen, pair.rejected), verdicts_of(pair))
+        shown = shown_pair(pair)
+        encoded = self.model.encode(*shown) if self.writes else self.model.encode(*shown[:3])
+        starts = encoded.critique_starts
         rollouts = []
         for index, (text, ids) in enumerate(
             zip((pair.chosen, pair.rejected), encoded.responses, strict=True)
@@ -78,6 +92,7 @@ class PreferenceSource:
                 behavior_logprobs=(),
                 text=text,
                 agent="judged",
+                facts={CRITIQUE: starts[index]} if starts else {},
             )
             rollouts.append(Rollout(problem_id=name, index=index, turns=(turn,), stop=StopReason.EOS))
         problem = dataclasses.replace(pair.problem, id=name)
@@ -111,6 +126,15 @@ def rating_scale(pairs: Sequence[Preference]) -> dict[str, tuple[float, float]]:
                 low, high = found.get(name, (math.inf, -math.inf))
                 found[name] = (min(low, value), max(high, value))
     return found
+
+
+def shown_pair(pair: Preference) -> Shown:
+    """Both sides of a pair with all that is known of them."""
+    critiques = (pair.chosen_critique, pair.rejected_critique)
+    written = [text for text in critiques if text is not None]
+    return Shown(
+        pair.problem, (pair.chosen, pair.rejected), verdicts_of(pair), written if len(written) == 2 else None
+    )
 
 
 def verdicts_of(pair: Preference) -> tuple[str | None, str | None]:

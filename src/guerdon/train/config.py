@@ -152,6 +152,8 @@ class RewardLossConfig(Config):
     """Weight of max(0, min_std - std of the scores)^2."""
     min_std: float = Field(default=0.3, gt=0.0, lt=1.0)
     """The deviation below which scores are pushed apart."""
+    critique: float = Field(default=0.5, ge=0.0)
+    """Weight of the negative log-likelihood of the critiques, a mean over their tokens; read with input.critique only."""
 
 
 class RewardTrainConfig(OptimConfig):

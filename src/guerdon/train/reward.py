@@ -28,6 +28,8 @@ from guerdon.train.optimizer import MasterAdamW, learning_rate
 
 LABEL, MARGIN = "label", "margin"
 """Parts of a judged response: its label is its place (1 chosen, 0 rejected, 0.5 a tie) or its rating."""
+CRITIQUE = "critique_start"
+"""Key of `Turn.facts`: at which token of a judged response its critique begins."""
 ATTRIBUTE = "attribute/"
 """Prefix of the parts that rate one attribute, in [-1, 1]."""
 OPEN_ENDED = "open_ended"
@@ -41,6 +43,7 @@ class Totals(NamedTuple):
     lists: float
     rows: float
     rated: float
+    critique_tokens: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,9 @@ def pack_rewards(credited: Sequence[CreditedGroup], *, model: RewardModel, max_t
             lists=float(sum(len(item.list_LB) for item in micro)),
             rows=float(sum(len(item.rating_B) for item in micro)),
             rated=float(sum(int((~item.rating_B.isnan()).sum()) for item in micro)),
+            critique_tokens=float(
+                sum(0 if item.plan.critique_C is None else len(item.plan.critique_C) for item in micro)
+            ),
         ),
     )
 
@@ -125,10 +131,12 @@ def _micro(groups: Sequence[ScoredGroup], model: RewardModel) -> RewardMicroBatc
     names: list[str] = []
     lists: list[list[int]] = []
     parents: list[int] = []
+    starts: list[int] = []
     row = 0
     for index, group in enumerate(groups):
         turns = [rollout.turns[0] for rollout in group.group.rollouts]
         families.append((turns[0].prompt_ids, [turn.completion_ids for turn in turns]))
+        starts += [int(str(turn.facts[CRITIQUE])) for turn in turns if CRITIQUE in turn.facts]
         labels = [score.value or 0.0 for score in group.scores]
         order = sorted(range(len(labels)), key=lambda place: -labels[place])
         if len(labels) == 2:
@@ -151,7 +159,7 @@ def _micro(groups: Sequence[ScoredGroup], model: RewardModel) -> RewardMicroBatc
         torch.tensor(column, dtype=kind, device=device) for column, kind in zip(columns, kinds, strict=True)
     )
     return RewardMicroBatch(
-        plan=model.plan(families),
+        plan=model.plan(families, starts),
         chosen_N=chosen_N,
         rejected_N=rejected_N,
         margin_N=margin_N,
@@ -245,6 +253,8 @@ class RewardLearner:
             u_LB = read.u_B[micro.list_LB.clamp(min=0)]
             found = preference.plackett_luce(u_LB, mask_LB).sum()
             terms["loss/listwise"] = loss.listwise * found / totals.lists
+        if loss.critique and read.critique_C is not None:
+            terms["loss/critique"] = -loss.critique * read.critique_C.sum() / totals.critique_tokens
         rated_B = ~micro.rating_B.isnan()
         score_B = heads.squashed(read)
         if loss.pointwise and bool(rated_B.any()):

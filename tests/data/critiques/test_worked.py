@@ -15,8 +15,8 @@ def test_worked_by_hand() -> None:
     wrong = "3 + 8 = 12\n12 - 2 = 10\n#### 9"
     assert arith_critique([RIGHT, wrong]) == (
         "Principles: right steps, right answer.\n"
-        "1: 3 + 8 is 11, ok; 11 - 2 is 9, ok; answer is 9, ok\n"
-        "2: 3 + 8 is 11, no; 12 - 2 is 10, ok; answer is 10, no\n"
+        "1: 3 + 8 = 11? 11, ok; 11 - 2 = 9? 9, ok; answer 9? 9, ok\n"
+        "2: 3 + 8 = 12? 11, no; 12 - 2 = 10? 10, ok; answer 9? 10, no\n"
         "Scores: 9, 2"
     )
 

@@ -279,3 +279,16 @@ def test_any_row_at_all_is_read_or_refused_in_one_line(row: dict[str, object]) -
         except DataError as error:
             said = str(error)
         assert "\n" not in said
+
+
+def test_critiques_stay_with_their_side() -> None:
+    found = pair({**TRL, "chosen_critique": "right", "critique_rejected": ""})
+    assert (found.chosen_critique, found.rejected_critique) == ("right", None)
+    rated = [
+        {"text": "4", "score": 9, "critique": "fine"},
+        {"text": "5", "score": 1, "critique": "one too much"},
+    ]
+    listed = read_list({"prompt": "q", "responses": rated}, "list", config(), PLACE)
+    assert [answer.critique for answer in listed.answers] == ["fine", "one too much"]
+    with pytest.raises(DataError, match="a critique is 3; expected text"):
+        pair({**TRL, "chosen_critique": 3})

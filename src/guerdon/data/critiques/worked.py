@@ -1,8 +1,8 @@
-r"""Worked critiques of synthetic arithmetic: every step is computed again before it is judged.
+r"""Worked critiques of synthetic arithmetic: every step is quoted, computed again, and only then judged.
 
 Principles: right steps, right answer.
-1: 3 + 8 is 11, ok; 11 - 2 is 9, no; answer is 8, ok
-2: 3 + 8 is 11, ok; 11 - 2 is 9, ok; answer is 9, ok
+1: 3 + 8 = 11? 11, ok; 11 - 2 = 8? 9, no; answer 8? 8, ok
+2: 3 + 8 = 11? 11, ok; 11 - 2 = 9? 9, ok; answer 9? 9, ok
 Scores: 2, 9
 """
 
@@ -24,21 +24,38 @@ def arith_critique(responses: Sequence[str]) -> str | None:
     """Principles, a critique of each response, scores; None where a response has no steps to check."""
     lines, scores = [PRINCIPLES], []
     for number, response in enumerate(responses, start=1):
-        steps = list(_STEP.finditer(response))
-        rest = _NUMBER.findall(response[steps[-1].end() :]) if steps else []
-        if not rest:
+        checks = _checks(response)
+        if not checks:
             return None
-        checks = [_checked(step) for step in steps]
-        last = steps[-1][4]
-        checks.append((f"answer is {last}", rest[-1] == last))
-        lines.append(
-            f"{number}: " + "; ".join(f"{said}, {'ok' if right else 'no'}" for said, right in checks)
-        )
+        lines.append(f"{number}: {_said(checks)}")
         scores.append(GOOD if all(right for _, right in checks) else BAD)
     return "\n".join([*lines, score_line(scores)])
+
+
+def arith_checks(response: str) -> str | None:
+    r"""The critique of one response, without a score; None where it has no steps to check.
+
+    >>> arith_checks("3 + 8 = 11\n11 - 2 = 8\n#### 8")
+    '3 + 8 = 11? 11, ok; 11 - 2 = 8? 9, no; answer 8? 8, ok'
+    """
+    return _said(_checks(response)) or None
+
+
+def _said(checks: Sequence[tuple[str, bool]]) -> str:
+    return "; ".join(f"{said}, {'ok' if right else 'no'}" for said, right in checks)
+
+
+def _checks(response: str) -> list[tuple[str, bool]]:
+    """Every step, and whether the answer is what the last one says; empty where there are none."""
+    steps = list(_STEP.finditer(response))
+    rest = _NUMBER.findall(response[steps[-1].end() :]) if steps else []
+    if not rest:
+        return []
+    last = steps[-1][4]
+    return [*(_checked(step) for step in steps), (f"answer {rest[-1]}? {last}", rest[-1] == last)]
 
 
 def _checked(step: re.Match[str]) -> tuple[str, bool]:
     first, sign, second = int(step[1]), step[2], int(step[3])
     value = {"+": first + second, "-": first - second, "*": first * second}[sign]
-    return f"{first} {sign} {second} is {value}", value == int(step[4])
+    return f"{step[0]}? {value}", value == int(step[4])

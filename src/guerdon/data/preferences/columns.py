@@ -28,6 +28,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "rejected_score": (
         "score_rejected", "rejected_score", "rejected_rating", "rejected-rating", "rating_rejected",
     ),
+    "chosen_critique": ("chosen_critique", "critique_chosen"),
+    "rejected_critique": ("rejected_critique", "critique_rejected"),
     "first": ("response_1", "response1", "response_a", "answer_a", "output_1", "conversation_a"),
     "second": ("response_2", "response2", "response_b", "answer_b", "output_2", "conversation_b"),
     "preference": ("overall_preference", "preference_strength", "preference", "winner", "preferred"),

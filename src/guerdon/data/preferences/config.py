@@ -83,6 +83,8 @@ COLUMNS = (
     "rejected",
     "chosen_score",
     "rejected_score",
+    "chosen_critique",
+    "rejected_critique",
     "first",
     "second",
     "preference",

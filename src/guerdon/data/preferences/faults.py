@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import Preference, Problem
 from guerdon.data.config import ArithConfig
+from guerdon.data.critiques.worked import arith_checks
 from guerdon.data.preferences.reading import PreferenceSet
 from guerdon.data.worlds import arith_problems
 
@@ -44,7 +45,14 @@ def faulty_preferences(config: ArithPreferencesConfig, seed: int) -> PreferenceS
         if draw.random() < config.label_noise:
             right, wrong = wrong, right
         pairs.append(
-            Preference(problem=_shown(problem, fault), chosen=right, rejected=wrong, source=config.source)
+            Preference(
+                problem=_shown(problem, fault),
+                chosen=right,
+                rejected=wrong,
+                source=config.source,
+                chosen_critique=arith_checks(right),
+                rejected_critique=arith_checks(wrong),
+            )
         )
     return PreferenceSet(
         pairs=tuple(pairs),

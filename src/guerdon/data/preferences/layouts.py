@@ -53,6 +53,7 @@ def read_pair(row: Row, layout: str, config: PreferenceTableConfig, where: str) 
         transcripts=layout == "transcripts",
     )
     ratings = [_score_of(named, name) for name in ("chosen_score", "rejected_score")]
+    critiques = [_critique(named.get(f"{side}_critique"), where) for side in ("chosen", "rejected")]
     margin = number(named.get("margin"), "margin", where)
     tie = _flag(named.get("tie"), "tie", where)
     scores = [one.get(SCORE) for one in ratings]
@@ -66,7 +67,13 @@ def read_pair(row: Row, layout: str, config: PreferenceTableConfig, where: str) 
         margin = scores[0] - scores[1] if margin is None and not tie else margin
     pair = _preference(named, config, sides, (0, 1))
     pair = dataclasses.replace(
-        pair, margin=margin, tie=tie, chosen_ratings=ratings[0], rejected_ratings=ratings[1]
+        pair,
+        margin=margin,
+        tie=tie,
+        chosen_ratings=ratings[0],
+        rejected_ratings=ratings[1],
+        chosen_critique=critiques[0],
+        rejected_critique=critiques[1],
     )
     return _checked(_scaled(pair, config), where)
 
@@ -94,6 +101,7 @@ def read_list(row: Row, layout: str, config: PreferenceTableConfig, where: str) 
                 **({} if score is None else {"rank" if ranked else SCORE: score}),
             },
             annotator=_annotator(named),
+            critique=_critique(entry.get("critique") if isinstance(entry, Mapping) else None, where),
             place=f"{where}, response {index}",
         )
         for index, (text, entry, score) in enumerate(zip(sides.texts, entries, scores, strict=True))
@@ -160,7 +168,8 @@ def _own(row: Row, where: str) -> Preference:
         problem = pair.problem
         texts = [problem.id, pair.chosen, pair.rejected]
         texts += [text for message in problem.messages for text in (message.role, message.content)]
-        texts += [text for text in (problem.target, pair.annotator) if text is not None]
+        optional = (problem.target, pair.annotator, pair.chosen_critique, pair.rejected_critique)
+        texts += [text for text in optional if text is not None]
         ratings = [_known(pair.chosen_ratings, where), _known(pair.rejected_ratings, where)]
         info = {str(key): json_of(value) for key, value in problem.info.items()}
     except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -296,6 +305,15 @@ def _source(named: NamedRow, config: PreferenceTableConfig) -> str:
             f"data: {named.where}: {theirs} is {value!r:.40}; expected one of {', '.join(SOURCES)}"
         )
     return config.source
+
+
+def _critique(value: Any, where: str) -> str | None:
+    """What a column says about a response; None where it says nothing."""
+    if value is None or value is ABSENT or value == "":
+        return None
+    if not isinstance(value, str):
+        raise DataError(f"data: {where}: a critique is {value!r:.40}; expected text")
+    return text_of(value, "a critique", where)
 
 
 def _annotator(named: NamedRow) -> str | None:

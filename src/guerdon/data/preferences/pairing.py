@@ -31,6 +31,7 @@ class Answer:
     """What it is ranked by, larger is better; None: nobody could say, so it joins no pair."""
     ratings: Mapping[str, float] = field(default_factory=dict)
     annotator: str | None = None
+    critique: str | None = None
     place: str = ""
     """Where it stands in its file."""
 
@@ -133,4 +134,6 @@ def _pair(
         annotator=first.annotator if first.annotator == second.annotator else None,
         chosen_ratings=first.ratings,
         rejected_ratings=second.ratings,
+        chosen_critique=first.critique,
+        rejected_critique=second.critique,
     )

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guerdon.core.errors import ModelError
+from guerdon.models.config import HeadConfig, ModelConfig
+from guerdon.models.reward_loading import load_reward_model
+from guerdon.models.version import META
+from rewarding import tiny_reward_model
+
+
+def damaged(folder: Path, **changes: Any) -> ModelConfig:
+    meta = json.loads((folder / META).read_text())
+    (folder / META).write_text(json.dumps({**meta, **changes}))
+    return ModelConfig(source=str(folder))
+
+
+def test_what_cannot_be_loaded_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no reward model"):
+        load_reward_model(ModelConfig(source="builtin:tiny"))
+    folder = tmp_path / "rm"
+    tiny_reward_model().save(folder)
+    with pytest.raises(ModelError, match="has a scalar head, the recipe asks for another"):
+        load_reward_model(ModelConfig(source=str(folder)), HeadConfig(kind="binned"))
+    with pytest.raises(ModelError, match="format 99; this version of guerdon reads format 1"):
+        load_reward_model(damaged(folder, format=99))
+    with pytest.raises(ModelError, match="does not fit"):
+        load_reward_model(damaged(folder, format=1, head={"kind": "binned"}))
+    (folder / META).write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_reward_model(ModelConfig(source=str(folder)))

@@ -131,8 +131,8 @@ def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> 
     if kind == "reward_model":
         from guerdon.cli import check_reward
 
-        reward_model = check_reward.load(what, overrides)
-        problems = check_reward.check_model(reward_model) + check_sinks(reward_model.report_to)
+        reward_model, problems = check_reward.settle(check_reward.load(what, overrides))
+        problems += check_sinks(reward_model.report_to)
         check_data = functools.partial(check_reward.check_data, reward_model)
     else:
         config = _load(kind, what, overrides)

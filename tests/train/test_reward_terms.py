@@ -107,6 +107,7 @@ def test_ratings_and_attributes() -> None:
 def test_what_holds_the_level() -> None:
     assert loss_of("centering") == pytest.approx((2.0 + 1.0 - 2 * 0.5) ** 2)
     assert loss_of("bias") == pytest.approx(2 * (0.5 - 1.5) ** 2)
+    assert loss_of("bias", parent_B=torch.tensor([0, 1])) is None  # one response each: no level to learn
     assert loss_of("variance_floor", loss={"min_std": 0.3}) == 0.0  # the running deviation is 1
     assert loss_of("critique", read={"critique_C": torch.tensor([-0.5, -1.5])}) == 2.0
 

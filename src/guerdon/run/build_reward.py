@@ -163,6 +163,8 @@ def _announce(display: Display, config: RewardRunConfig, model: RewardModel, spl
     )
     for line in [*taken_over(config), *left_out_lines(split)]:
         display.say(line)
+    if not split.eval:
+        display.say("nothing is held out, for no answer has a partner: the run ends without an evaluation")
     if split.noise is not None:
         display.say(f"audit: {split.noise}")
 

@@ -119,13 +119,13 @@ def told(judged: Sequence[Judged]) -> str:
 
 
 def left_out(split: PreferenceSplit) -> dict[str, Json]:
-    """What of the data is not trained on, for the run folder: every row with its place and reason; {}: nothing."""
+    """What no judgement was made of, for the run folder: every row with its place and reason; {}: nothing."""
     sets: dict[str, Json] = {}
     for name, one in split.sets.items():
         if one.bad_rows or one.left_out:
             rows: list[Json] = [{"place": row.place, "why": row.why} for row in one.bad_rows]
             counts: dict[str, Json] = dict(one.left_out.most_common())
-            sets[f"data.{name}"] = {"num_rows": one.num_rows, "left_out": counts, "bad_rows": rows}
+            sets[f"data.{name}"] = {"num_rows": one.num_rows, "bad_rows": rows, "no_pair_of": counts}
     if not (sets or split.num_duplicates or split.num_overlap):
         return {}
     return {"num_duplicates": split.num_duplicates, "num_overlap": split.num_overlap, "sets": sets}

@@ -110,7 +110,7 @@ LOSSES: dict[str, LossRow] = {
     "bias": LossRow(
         "(b - mean u of the prompt's responses)^2: b(x) learns the level, u does not follow it",
         "-",
-        "responses", TERMS + "bias", "rows", "bias",
+        "responses", TERMS + "bias", "siblings", "bias",
         key="bias", heads=UTILITY, only="head.bias",
     ),
     "variance_floor": LossRow(

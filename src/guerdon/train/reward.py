@@ -49,6 +49,8 @@ class Totals(NamedTuple):
     pairs: float
     lists: float
     rows: float
+    siblings: float
+    """Responses to a prompt that has several."""
     rated: float
     critique_tokens: float
 
@@ -107,6 +109,7 @@ def pack_rewards(credited: Sequence[CreditedGroup], *, model: RewardModel, max_t
             pairs=float(sum(len(item.chosen_N) for item in micro)),
             lists=float(sum(len(item.list_LB) for item in micro)),
             rows=float(sum(len(item.rating_B) for item in micro)),
+            siblings=float(sum(len(one.scores) for one in groups if len(one.scores) > 1)),
             rated=float(sum(int((~item.rating_B.isnan()).sum()) for item in micro)),
             critique_tokens=float(
                 sum(0 if item.plan.critique_C is None else len(item.plan.critique_C) for item in micro)

@@ -107,9 +107,13 @@ def centering(seen: Seen) -> Tensor | None:
 
 
 def bias(seen: Seen) -> Tensor | None:
-    """The bias against the mean u of its prompt."""
-    level_B = _group_means(seen.read.u_B.detach(), seen.micro.parent_B)
-    return preference.bias_regression(seen.read.bias_B, level_B).sum()
+    """The bias against the mean u of its prompt; of a prompt with one response it would only repeat that one."""
+    parent_B = seen.micro.parent_B
+    several_B = torch.bincount(parent_B)[parent_B] > 1
+    if not bool(several_B.any()):
+        return None
+    level_B = _group_means(seen.read.u_B.detach(), parent_B)
+    return preference.bias_regression(seen.read.bias_B[several_B], level_B[several_B]).sum()
 
 
 def variance_floor(seen: Seen) -> Tensor | None:

@@ -168,7 +168,9 @@ def _check_more(config: RunConfig | PreferencesRunConfig) -> int:
 
     if not isinstance(config, RunConfig) or "rm" not in config.stages:
         return 0
-    return sum(check_set(f"rm.more.{name}", one, config.seed) for name, one in config.rm.more.items())
+    alone = config.rm.loss.pointwise > 0
+    sets = config.rm.more.items()
+    return sum(check_set(f"rm.more.{name}", one, config.seed, alone=alone) for name, one in sets)
 
 
 def check_sinks(names: Sequence[str]) -> list[str]:

@@ -320,6 +320,9 @@ def test_pairs_that_a_run_mixes_with_its_own_are_checked(
     assert (code, err) == (0, "")
     assert "rm.more.human  " in out
     assert "12 rows, 12 pairs" in out
+    code, out, _ = check(capsys, "quickstart", *sets, "--set", "rm.loss.listwise=1.0")
+    assert code == 2
+    assert "rm.loss.listwise: no set of rm.more holds" in out
     human.write_text('{"prompt": "Q", "chosen": "the same", "rejected": "the same"}\n')
     code, out, _ = check(capsys, "quickstart", *sets)
     assert code == 2

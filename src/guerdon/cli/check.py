@@ -163,14 +163,22 @@ def _check_data(config: RunConfig | PreferencesRunConfig) -> int:
 
 def _check_more(config: RunConfig | PreferencesRunConfig) -> int:
     """The preferences that stage `rm` mixes with the run's own."""
-    from guerdon.cli.check_reward import check_set
+    from guerdon.cli.check_reward import check_set, holds_lists
+    from guerdon.cli.table import write_line
     from guerdon.run.config import RunConfig
 
     if not isinstance(config, RunConfig) or "rm" not in config.stages:
         return 0
-    alone = config.rm.loss.pointwise > 0
-    sets = config.rm.more.items()
-    return sum(check_set(f"rm.more.{name}", one, config.seed, alone=alone) for name, one in sets)
+    loss, more = config.rm.loss, config.rm.more
+    failed = sum(
+        check_set(f"rm.more.{name}", one, config.seed, alone=loss.pointwise > 0) for name, one in more.items()
+    )
+    if not failed and loss.listwise and not any(holds_lists(one, config.seed) for one in more.values()):
+        write_line(
+            "rm.loss.listwise: no set of rm.more holds a prompt with several ranked answers; remove the key"
+        )
+        return 1
+    return failed
 
 
 def check_sinks(names: Sequence[str]) -> list[str]:

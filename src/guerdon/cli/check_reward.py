@@ -126,6 +126,13 @@ def check_set(side: str, one: PreferenceSetConfig, seed: int, *, alone: bool = F
     return failed if refuses else failed - len(found.bad_rows)
 
 
+def holds_lists(one: PreferenceSetConfig, seed: int) -> bool:
+    """Whether the listwise loss has anything to learn from this set."""
+    from guerdon.data.preferences.judged import is_list, judged_of
+
+    return any(is_list(item) for item in judged_of(_read(one, seed)[0], listwise=True, pointwise=False))
+
+
 def _read(one: PreferenceSetConfig, seed: int) -> tuple[PreferenceSet, bool]:
     """The set without its bad rows, and whether the recipe refuses those."""
     from guerdon.data.preferences.config import PreferenceTableConfig

@@ -16,9 +16,10 @@ from typing import Any
 
 from guerdon.core.errors import DataError, UserError
 from guerdon.core.seeds import derive_seed
-from guerdon.core.types import CreditedGroup, Json, Preference, Sink
+from guerdon.core.types import CreditedGroup, Json, Sink
 from guerdon.data.feed import Feed
-from guerdon.data.preferences.split import PreferenceSplit, load_preferences
+from guerdon.data.preferences.judged import Judged
+from guerdon.data.preferences.split import PreferenceSplit
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
@@ -26,13 +27,14 @@ from guerdon.run.config import RunOptions
 from guerdon.run.config_reward import RewardRunConfig
 from guerdon.run.critiques import with_writer
 from guerdon.run.durable import write_file
-from guerdon.run.folder import EVALUATIONS, RunFolder
+from guerdon.run.folder import EVALUATIONS, LEFT_OUT, METRICS, RunFolder, read_records
 from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
-from guerdon.run.reward_source import PreferenceSource, shown_pair
+from guerdon.run.reward_setup import left_out, left_out_lines, load_reward_data, settle, taken_over, told
+from guerdon.run.reward_source import PreferenceSource, shown_of
 from guerdon.run.sinks import open_sinks
 from guerdon.run.stage import Stage, StageSettings
 from guerdon.train import algorithms
@@ -41,7 +43,7 @@ from guerdon.train.reward import RewardBatch, RewardLearner, pack_rewards
 
 STAGE = "rm"
 NUM_REFERENCE = 64
-"""Training pairs whose responses set level and scale of the scores, in every evaluation and in what is saved."""
+"""Training prompts whose responses set level and scale of the scores, in every evaluation and in what is saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ async def train_reward_model(
         UserError: as there.
         InterruptedRunError: as there.
     """
+    config = settle(config)
     with _open(config, options, display) as run:
         return await _train(run, config)
 
@@ -103,7 +106,7 @@ class _Run:
     sinks: list[Sink]
     display: Display
     model: RewardModel
-    split: PreferenceSplit
+    source: PreferenceSource
     reference: list[Shown]
     evaluator: RewardEvaluator
     interrupted: Callable[[], bool]
@@ -113,30 +116,36 @@ class _Run:
 
 @contextmanager
 def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Iterator[_Run]:
-    split = load_preferences(config.data, config.seed)
+    # Nothing is written before data and model are known to be of use.
+    split = load_reward_data(config)
+    model = with_writer(
+        load_reward_model(config.model, config.head, config.input, seed=config.seed), seed=config.seed
+    )
+    _announce(display, config, model, split)
+    _check_fit(model, split.train[:NUM_REFERENCE])
+    source = PreferenceSource(split.train, model, too_long=config.train.too_long)
+    # A model that writes critiques is used with its own, so level and scale are set with its own.
+    reference = [shown_of(item)._replace(critiques=None) for item in split.train[:NUM_REFERENCE]]
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder(config, options.resume))
+        if record := left_out(split):
+            write_file(
+                folder.path / LEFT_OUT, json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
+            )
         store = CheckpointStore(folder.checkpoints, keep=config.save_total_limit, notify=display.say)
         resumed = store.latest() if options.resume else None
         folder.rewind({} if resumed is None else {STAGE: int(str(resumed.state["step"]))})
         sinks = open_sinks(folder, config, display.say)
         for sink in sinks:
             stack.callback(sink.close)
-        model = with_writer(
-            load_reward_model(config.model, config.head, config.input, seed=config.seed), seed=config.seed
-        )
-        _announce(display, config, model, split)
         held = split.eval[: config.eval.num_pairs]
-        # A model that writes critiques is used with its own, so level and scale are set with its own.
-        reference = [shown_pair(pair)._replace(critiques=None) for pair in split.train[:NUM_REFERENCE]]
-        _check_fit(model, split.train[:64])
         yield _Run(
             folder=folder,
             keeper=Keeper(store, _Settled(model, reference, config.eval.max_tokens)),
             sinks=sinks,
             display=display,
             model=model,
-            split=split,
+            source=source,
             reference=reference,
             evaluator=RewardEvaluator(model, held, max_tokens=config.eval.max_tokens),
             interrupted=stack.enter_context(interrupts(display)),
@@ -150,19 +159,22 @@ def _announce(display: Display, config: RewardRunConfig, model: RewardModel, spl
     dtype = str(model.trunk.dtype).removeprefix("torch.")
     display.say(
         f"reward model on {config.model.source}: {trained / 1e6:.1f}M parameters trained, {config.head.kind} head, "
-        f"{dtype} on {model.trunk.device}; {len(split.train):,} pairs, {len(split.eval):,} held out"
+        f"{dtype} on {model.trunk.device}; {told(split.train)}, {len(split.eval):,} held out"
     )
+    for line in [*taken_over(config), *left_out_lines(split)]:
+        display.say(line)
+    if not split.eval:
+        display.say("nothing is held out, for no answer has a partner: the run ends without an evaluation")
     if split.noise is not None:
         display.say(f"audit: {split.noise}")
 
 
-def _check_fit(model: RewardModel, pairs: Sequence[Preference]) -> None:
+def _check_fit(model: RewardModel, judged: Sequence[Judged]) -> None:
     """Refuse before training what would leave out everything."""
-    if pairs and all(
-        None in model.encode(pair.problem, (pair.chosen, pair.rejected)).responses for pair in pairs
-    ):
+    shown = [shown_of(item) for item in judged]
+    if shown and all(None in model.encode(one.problem, one.responses).responses for one in shown):
         raise DataError(
-            f"data: no response of the first {len(pairs)} pairs fits into {model.reader.max_length} tokens; raise "
+            f"data: no response of the first {len(shown)} pairs fits into {model.reader.max_length} tokens; raise "
             "input.max_length, or choose a backbone with a longer context"
         )
 
@@ -175,11 +187,26 @@ async def _train(run: _Run, config: RewardRunConfig) -> RewardRunResult:
         _evaluate(run, config, "before", 0)
     run.display.begin(STAGE, stage.settings.max_steps, done=stage.progress.step)
     await train(stage)
+    _tell_length(run, stage.progress.step * stage.settings.problems_per_step)
     found = _evaluate(run, config, "after rm", stage.progress.step)
     stage.learner.close()
     assert run.keeper.newest is not None
     write_results(run.keeper.newest, found)
     return RewardRunResult(folder=run.folder.path, model=run.keeper.newest, evals=tuple(run.evals))
+
+
+def _tell_length(run: _Run, count: int) -> None:
+    """What did not fit in the whole run, however often it was resumed."""
+    lines = [record["metrics"] for record in read_records(run.folder.path / METRICS)]
+    cut, dropped = (
+        round(sum(metrics.get(name) or 0.0 for metrics in lines))
+        for name in ("signal/prompts_cut", "signal/pairs_too_long")
+    )
+    if cut or dropped:
+        run.display.say(
+            f"length: of {count:,} prompts {cut:,} lost their beginning and {dropped:,} were left out for a response that "
+            f"does not fit into {run.model.reader.max_length:,} tokens (input.max_length)"
+        )
 
 
 def write_results(model: Path, line: Mapping[str, Json] | None) -> None:
@@ -190,12 +217,12 @@ def write_results(model: Path, line: Mapping[str, Json] | None) -> None:
 
 
 def _stage(run: _Run, config: RewardRunConfig) -> Stage:
-    source = PreferenceSource(run.split.train, run.model, too_long=config.train.too_long)
-    feed = Feed(source.problems, seed=derive_seed(config.seed, STAGE), shuffle=True)
-    size = min(config.train.batch_size, len(run.split.train))
+    problems = run.source.problems
+    feed = Feed(problems, seed=derive_seed(config.seed, STAGE), shuffle=True)
+    size = min(config.train.batch_size, len(problems))
     steps = config.train.max_steps
     if config.train.num_train_epochs is not None:
-        steps = max(1, math.ceil(config.train.num_train_epochs * len(run.split.train) / size))
+        steps = max(1, math.ceil(config.train.num_train_epochs * len(problems) / size))
     optim = config.train.model_copy(update={"max_steps": steps})
     budget = config.train.max_tokens_per_microbatch
 
@@ -215,7 +242,7 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
     return Stage(
         settings=settings,
         objective=algorithms.resolve(AlgorithmConfig(name="sft")),
-        source=source,
+        source=run.source,
         learner=RewardLearner(run.model, config.loss, optim),
         pack=pack_step,
         feed=feed,
@@ -233,8 +260,8 @@ def _writer(
     ) -> None:
         for sink in run.sinks:
             sink.write(stage, step, metrics)
-        accuracy = metrics.get("accuracy", float("nan"))
-        run.display.advance(f"loss {metrics.get('loss', 0.0):.3f}  accuracy {100 * accuracy:.0f} %")
+        accuracy = f"  accuracy {100 * metrics['accuracy']:.0f} %" if "accuracy" in metrics else ""
+        run.display.advance(f"loss {metrics.get('loss', 0.0):.3f}{accuracy}")
         every = config.eval.eval_steps
         if every and step % every == 0 and step < steps:
             _evaluate(run, config, f"step {step}", step)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from guerdon.core.config import Config, parse_plugins
+from guerdon.core.config import Config, EntryError, Issue, parse_plugins
 from guerdon.data.preferences.config import (
     PREFERENCES,
     JsonlPreferencesConfig,
@@ -24,6 +24,7 @@ from guerdon.rewards.config import VerifierConfig
 from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig
 from guerdon.run.config_reward import RewardEvalConfig, RewardRunConfig
 from guerdon.train.config import RewardLossConfig, RewardTrainConfig
+from guerdon.train.losses import refuse_unread
 
 if TYPE_CHECKING:
     from guerdon.run.config import RunConfig
@@ -58,7 +59,7 @@ class RewardStageConfig(Config):
     """What the reward model starts from; left out: the policy as the stage before left it."""
     head: HeadConfig = Field(default_factory=HeadConfig)
     """As `[head]` of a reward model's recipe."""
-    input: InputConfig = Field(default_factory=InputConfig)
+    input: InputConfig | None = None
     """As `[input]` there."""
     loss: RewardLossConfig = Field(default_factory=RewardLossConfig)
     """As `[loss]` there."""
@@ -71,6 +72,17 @@ class RewardStageConfig(Config):
     @classmethod
     def _sets(cls, value: Any) -> Any:
         return parse_plugins(PREFERENCES, value)
+
+    @model_validator(mode="after")
+    def _reads_its_losses(self) -> Self:
+        problems = refuse_unread(self.loss, self.head, self.input)
+        if self.loss.listwise and not self.more:
+            problems.append(
+                "loss.listwise: the run's own answers come as pairs; add a set of lists to rm.more, or remove the key"
+            )
+        if problems:
+            raise EntryError([Issue.parse(problem) for problem in problems])
+        return self
 
     @model_validator(mode="after")
     def _mixes(self) -> Self:

@@ -15,7 +15,6 @@ from pathlib import Path
 from guerdon.core.errors import UserError
 from guerdon.core.types import Json, Problem
 from guerdon.data.preferences.pairing import Candidates
-from guerdon.data.preferences.split import load_preferences
 from guerdon.explain.reward_model.agreement import AgreementMatrix, agreement_matrix
 from guerdon.explain.reward_model.benches import BenchResult, bench, pairs_of
 from guerdon.explain.reward_model.rows import ScoredList, ScoredPair, pair_from
@@ -31,6 +30,7 @@ from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluator
 from guerdon.run.reward_files import AUTO, EvalFile, read_eval_file
 from guerdon.run.reward_report import accuracy_by_pairs_seen
+from guerdon.run.reward_setup import load_reward_data
 
 MAX_TOKENS = 4096
 """Token budget of one forward pass."""
@@ -147,7 +147,10 @@ def _held_out(source: str, limit: int | None) -> EvalFile:
         raise UserError(
             f"guerdon rm eval: {source} is no run folder, so it has no held-out pairs; name some with --data FILE"
         )
-    return EvalFile(label=HELD_OUT, pairs=load_preferences(config.data, config.seed).eval[:limit])
+    held = load_reward_data(config).eval
+    if not held:
+        raise UserError(f"guerdon rm eval: {source} has no held-out pairs; name some with --data FILE")
+    return EvalFile(label=HELD_OUT, pairs=held[:limit])
 
 
 def _measure(model: RewardModel, source: str, file: EvalFile, display: Display) -> _Measured:

@@ -16,7 +16,7 @@ from guerdon.core.types import Json, Preference
 from guerdon.functional.calibrate import reliability
 from guerdon.models.reward import RewardModel, RewardScores
 from guerdon.run.evaluate import interval
-from guerdon.run.reward_source import shown_pair
+from guerdon.run.reward_source import shown_of
 from guerdon.train.reward import OPEN_ENDED
 
 SATURATED = 0.98
@@ -212,7 +212,7 @@ class RewardEvaluator:
         return RewardEvaluation(label, step, tuple(judged), time.perf_counter() - started)
 
     def _judge(self, pairs: Sequence[Preference]) -> list[JudgedPair]:
-        items = [shown_pair(pair)._replace(critiques=None) for pair in pairs]
+        items = [shown_of(pair)._replace(critiques=None) for pair in pairs]
         found = self.model.score(items, max_tokens=self.max_tokens)
         return [_judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,15 @@ def test_a_critique_can_be_put_into_its_mouth() -> None:
 def test_a_folder_that_is_not_there_is_one_line() -> None:
     with pytest.raises(ModelError, match=r"path: runs/none/at/all: no such folder; train one"):
         judge(path="runs/none/at/all").check()
+
+
+def test_a_meta_reward_model_that_is_none_is_told_under_its_key(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"^meta: \S+/empty: no config\.json"):
+        judge(meta=str(tmp_path / "empty"), kept_votes=1).check()
+    with pytest.raises(ModelError, match=r"^meta: builtin:tiny: no reward model"):
+        judge(meta="builtin:tiny", kept_votes=1).check()
+    with pytest.raises(ModelError, match=r"^meta: runs/none/at/all: no such folder; .* guerdon rm train"):
+        judge(meta="runs/none/at/all", kept_votes=1).check()
+    with pytest.raises(ModelError, match=r"^path: \S+/empty: no config\.json"):
+        judge(path=str(tmp_path / "empty")).check()

@@ -176,7 +176,9 @@ def _scale(name: str, numbers: Any) -> Scale:
     except (KeyError, TypeError):
         pass
     except ValueError as error:
-        raise ValueError(f"the scale of {name!r} is none: {name} {error}; make it from other rollouts") from None
+        raise ValueError(
+            f"the scale of {name!r} is none: {name} {error}; make it from other rollouts"
+        ) from None
     raise ValueError(f"the scale of {name!r} is damaged")
 
 

@@ -14,6 +14,7 @@ Without nodes the reward is the weighted sum of the parts. `rubric_config.py` ch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -119,8 +120,14 @@ class SumConfig(MixConfig):
         ]
         if not self.of:
             found.append(Issue(("of",), "empty; expected at least one, such as { math = 1.0 }"))
-        if sum(self.of.values()) < 0.0:
-            found.append(Issue(("of",), f"the weights sum to {sum(self.of.values()):g}; expected 0 or more"))
+        total = math.fsum(self.of.values())
+        if self.of and total < 1e-9:
+            found.append(
+                Issue(
+                    ("of",),
+                    f"the weights sum to {total:.4g}; expected more than 0, so that being good all over is paid",
+                )
+            )
         negative = [name for name, weight in self.of.items() if weight < 0.0]
         if negative and self.missing == "renormalise":
             found.append(
@@ -181,6 +188,14 @@ class ConditionalConfig(NodeConfig):
         """As for every node."""
         return Child("hard", self.hard), Child("easy", self.easy)
 
+    def problems(self) -> tuple[Issue, ...]:
+        """One child in both places."""
+        if self.hard != self.easy:
+            return ()
+        return (
+            Issue(("easy",), f"{self.easy!r} is hard, too; name another child, or use {self.hard!r} alone"),
+        )
+
     def build(self) -> Node:
         """The node."""
         from guerdon.rewards.tree import ConditionalNode
@@ -198,6 +213,10 @@ class MinimumConfig(NodeConfig):
     def children(self) -> tuple[Child, ...]:
         """As for every node."""
         return tuple(Child("of", name) for name in self.of)
+
+    def problems(self) -> tuple[Issue, ...]:
+        """A child named twice."""
+        return _twice(self.of)
 
     def build(self) -> Node:
         """The node."""
@@ -271,8 +290,7 @@ class LearnedConfig(MixConfig):
 
     def problems(self) -> tuple[Issue, ...]:
         """A child named twice."""
-        twice = sorted({name for name in self.of if self.of.count(name) > 1})
-        return tuple(Issue(("of",), f"{name!r} stands there twice") for name in twice)
+        return _twice(self.of)
 
     def shares(self) -> dict[str, float]:
         """Equal; the true ones depend on the prompt."""
@@ -284,6 +302,11 @@ class LearnedConfig(MixConfig):
         from guerdon.rewards.tree import LearnedNode
 
         return LearnedNode(self, LearnedWeights.load(self.path, parts=self.of))
+
+
+def _twice(names: tuple[str, ...]) -> tuple[Issue, ...]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return tuple(Issue(("of",), f"{name!r} stands there twice") for name in twice)
 
 
 class RewardSpec(Config):

@@ -159,10 +159,19 @@ class RunConfig(RunSettings):
                 yield Issue(
                     at, f"{name!r} is in the reward, so its rise says nothing; take a part with weight = 0"
                 )
-        if monitor.action == "raise_beta" and not resolve_row(self.algorithm).beta:
+        try:
+            beta = resolve_row(self.algorithm).beta
+        except ConfigError:  # told already
+            return
+        if monitor.action == "raise_beta" and not beta:
             yield Issue(
                 ("train", "monitor", "action"),
                 "raise_beta: algorithm.beta is 0, so no reference is kept; set algorithm.beta",
+            )
+        if monitor.action in ("raise_beta", "roll_back") and beta > monitor.max_beta:
+            yield Issue(
+                ("train", "monitor", "max_beta"),
+                f"{monitor.max_beta:g}, but algorithm.beta is {beta:g} to begin with; set it higher",
             )
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -100,11 +101,15 @@ class GenerativeJudge:
             config = self.config
             folder = _folder("path", config.path)
             settings = {"dtype": config.dtype, "device": config.device}
-            policy = load_policy(ModelConfig.model_validate({"source": str(folder), **settings}))
+            with _named("path"):
+                policy = load_policy(ModelConfig.model_validate({"source": str(folder), **settings}))
             versions = [version_of(folder)] if folder.is_dir() else [str(folder)]
             if config.meta is not None:
                 meta = _folder("meta", config.meta)
-                self._meta = load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
+                with _named("meta"):
+                    self._meta = load_reward_model(
+                        ModelConfig.model_validate({"source": str(meta), **settings})
+                    )
                 versions.append(self._meta.version)
             self._version = "+".join(versions)
             engine = LocalEngine(policy, max_batch_rows=config.max_batch_rows)
@@ -249,13 +254,21 @@ def _distinct(group: RolloutGroup) -> list[str]:
     return sorted({rollout.text for rollout in group.rollouts})
 
 
+@contextmanager
+def _named(key: str) -> Iterator[None]:
+    """What cannot be loaded is told under the key that names it."""
+    try:
+        yield
+    except UserError as error:
+        raise ModelError(f"{key}: {str(error).removeprefix('model.source: ')}") from None
+
+
 def _folder(key: str, path: str) -> Path:
     folder = Path(path).expanduser()
-    try:
-        if (folder / "checkpoints").is_dir():
+    if (folder / "checkpoints").is_dir():
+        with _named(key):
             return newest_model(folder)
-    except UserError as error:
-        raise ModelError(f"{key}: {error}") from None
     if not folder.exists() and not path.startswith(("builtin:", "pypi:")) and path.count("/") != 1:
-        raise ModelError(f"{key}: {path}: no such folder; train one: guerdon train critic")
+        how = "guerdon rm train RECIPE" if key == "meta" else "guerdon train critic"
+        raise ModelError(f"{key}: {path}: no such folder; train one: {how}")
     return folder

@@ -61,7 +61,7 @@ def test_a_weight_of_zero_is_a_metric_only() -> None:
 
 def test_an_exception_in_a_verifier_is_a_failure_not_a_crash() -> None:
     found = score(rubric(), "yes", "crash")
-    assert [item.value for item in found.scores] == [None, None]
+    assert [item.value for item in found.scores] == [1.0, None]  # a sibling is judged all the same
     assert "rewards.says on problem q: ZeroDivisionError: on purpose" in found.group.failures[0].message
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from guerdon.core.errors import PluginError, RolloutFailure, UserError
 from guerdon.core.metrics import Max, Mean, Metric
-from guerdon.core.types import Evidence, Failure, Part, RolloutGroup, Score, ScoredGroup
+from guerdon.core.types import Evidence, Failure, Part, Rollout, RolloutGroup, Score, ScoredGroup
 from guerdon.rewards.calibration import Calibration
 from guerdon.rewards.config import VerifierConfig
 from guerdon.rewards.rubric_config import Rewards, RubricConfig
@@ -78,21 +78,30 @@ class Rubric:
     async def _parts(
         self, config: VerifierConfig, verifier: Any, group: RolloutGroup, failures: list[Failure]
     ) -> list[Part]:
-        try:
-            if hasattr(verifier, "score"):
-                found = verifier.score(group)
-                parts = list(await found if inspect.isawaitable(found) else found)
-            else:
-                parts = [verifier(group.problem, rollout) for rollout in group.rollouts]
-        except UserError:
-            raise
-        except Exception as error:  # somebody's verifier: whatever it raises is data
+        def lost(error: Exception) -> Part:
             what = str(error) if isinstance(error, RolloutFailure) else f"{type(error).__name__}: {error}"
             message = f"rewards.{config.name} on problem {group.problem.id}: {what}"
             failures.append(Failure(stage="score", kind=type(error).__name__, message=message))
-            parts = [
-                Part(name=config.name, value=None, evidence=Evidence(note=message)) for _ in group.rollouts
-            ]
+            return Part(name=config.name, value=None, evidence=Evidence(note=message))
+
+        def verdict(rollout: Rollout) -> Part:
+            try:
+                part: Part = verifier(group.problem, rollout)
+            except UserError:
+                raise
+            except Exception as error:  # somebody's verifier: whatever it raises is data
+                part = lost(error)
+            return part
+
+        if not hasattr(verifier, "score"):
+            return [verdict(rollout) for rollout in group.rollouts]
+        try:
+            found = verifier.score(group)
+            parts = list(await found if inspect.isawaitable(found) else found)
+        except UserError:
+            raise
+        except Exception as error:  # a judge sees the whole group
+            parts = [lost(error)] * len(group.rollouts)
         if len(parts) != len(group.rollouts):
             raise PluginError(
                 f"verifier {config.name!r} returned {len(parts)} parts for {len(group.rollouts)} rollouts of problem "

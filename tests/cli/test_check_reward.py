@@ -223,7 +223,7 @@ def test_a_recipe_for_preferences_is_checked_like_a_policy_s(capsys: pytest.Capt
     code, out, _ = check(capsys, "preferences", *few)
     assert code == 0
     assert "its command: guerdon prefs make" in out
-    assert "every gold answer scores 1" in out
+    assert "every gold answer scores 1 by math" in out
     code, _, err = check(
         capsys, "preferences", "--set", "rewards.math.weight=0", "--set", "pairing.policy=some"
     )

@@ -64,6 +64,8 @@ def run_recipe(config: RunConfig, options: RunOptions | None = None) -> RunResul
     with ExitStack() as stack:
         display = stack.enter_context(Display())
         run = stack.enter_context(_open(config, options, display))
+        for remark in config.remarks():
+            display.say(remark)
         return asyncio.run(_stages(run, config, options))
 
 

@@ -86,6 +86,19 @@ class RunConfig(RunSettings):
         """The signals and how they become one reward."""
         return RubricConfig(self.rewards, self.reward)
 
+    def remarks(self) -> list[str]:
+        """What is allowed and yet hardly meant; `guerdon check` and the start of a run tell it."""
+        shares = self.rubric.shares()
+        if "grpo" not in self.stages or resolve_row(self.algorithm).advantage != "gdpo" or len(shares) > 1:
+            return []
+        (name,) = shares
+        node = self.rubric.nodes.get(name)
+        what = f"reward.{name}, a {node.kind}" if node else f"rewards.{name}"
+        return [
+            f"algorithm: gdpo normalises each part by itself, but the whole reward is one part here ({what}), so it sees "
+            "no other; put a sum or a learned node at the root"
+        ]
+
     @field_validator("rewards", mode="before")
     @classmethod
     def _rewards(cls, value: Any) -> Any:

@@ -57,6 +57,10 @@ class PreferencesRunConfig(Config):
         """What labels."""
         return RubricConfig(self.rewards, self.reward)
 
+    def remarks(self) -> list[str]:
+        """What is allowed and yet hardly meant; `guerdon check` and the command tell it."""
+        return []
+
     @field_validator("rewards", mode="before")
     @classmethod
     def _rewards(cls, value: Any) -> Any:

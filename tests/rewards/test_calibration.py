@@ -40,6 +40,7 @@ def test_a_file_and_back(tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(json.dumps(made.to_json()))
     assert Calibration.load(path, {"len": "zscore", "rm": "rank"}) == made
+    assert Calibration.load(path, {"rm": "rank"}) == Calibration({"rm": made.scales["rm"]})
 
 
 @pytest.mark.parametrize(

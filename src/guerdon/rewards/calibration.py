@@ -125,10 +125,10 @@ class Calibration:
 
     @classmethod
     def load(cls, path: str | Path, kinds: Mapping[str, str]) -> Calibration:
-        """From a file, for these parts and kinds.
+        """From a file, for these parts and kinds; scales of parts that were left out are, too.
 
         Raises:
-            ConfigError: no such file, no calibration, or of other parts.
+            ConfigError: no such file, no calibration, or not of all these parts.
         """
         place = Path(path).expanduser()
         try:
@@ -138,11 +138,11 @@ class Calibration:
         except ValueError as error:
             raise ConfigError(f"reward.calibration: {place}: {error}") from None
         held = {name: scale.kind for name, scale in found.scales.items()}
-        if held != dict(kinds):
+        if any(held.get(name) != kind for name, kind in kinds.items()):
             raise ConfigError(
                 f"reward.calibration: {place} holds {_listed(held)}; the recipe calibrates {_listed(kinds)}"
             )
-        return found
+        return cls({name: found.scales[name] for name in kinds})
 
 
 def fit_scale(name: str, kind: str, values: Sequence[float | None]) -> Scale:

@@ -15,7 +15,7 @@ Without nodes the reward is the weighted sum of the parts. `rubric_config.py` ch
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, SerializeAsAny, model_serializer, model_validator
@@ -80,6 +80,20 @@ class NodeConfig(Config):
         """Whether the others get the weight of a child without a value."""
         return False
 
+    def without(self, gone: Collection[str]) -> NodeConfig | None:
+        """The node where some of its children are left out; None: nothing is left of it.
+
+        Raises:
+            EntryError: it means nothing without one of them.
+        """
+        raise EntryError(
+            [
+                Issue((child.field,), f"a {self.kind} needs {child.name!r}, so that cannot be left out")
+                for child in self.children()
+                if child.name in gone
+            ]
+        )
+
     def build(self) -> Node:
         """The node itself."""
         raise NotImplementedError
@@ -139,6 +153,16 @@ class SumConfig(MixConfig):
         """The weights."""
         return dict(self.of)
 
+    def without(self, gone: Collection[str]) -> SumConfig | None:
+        """The others share the weights of those that are left out, as where a child is missing."""
+        kept = {name: weight for name, weight in self.of.items() if name not in gone}
+        total = math.fsum(kept.values())
+        if kept and total <= 0.0:
+            raise EntryError([Issue(("of",), f"only {', '.join(kept)} would be left, which takes away")])
+        scale = math.fsum(self.of.values()) / total if kept else 0.0
+        of = {name: weight * scale for name, weight in kept.items()}
+        return self.model_copy(update={"of": of}) if kept else None
+
     def build(self) -> Node:
         """The node."""
         from guerdon.rewards.tree import SumNode
@@ -196,6 +220,10 @@ class ConditionalConfig(NodeConfig):
             Issue(("easy",), f"{self.easy!r} is hard, too; name another child, or use {self.hard!r} alone"),
         )
 
+    def without(self, gone: Collection[str]) -> NodeConfig | None:
+        """Without the easy child, the hard one alone."""
+        return super().without(gone) if self.hard in gone else SumConfig(name=self.name, of={self.hard: 1.0})
+
     def build(self) -> Node:
         """The node."""
         from guerdon.rewards.tree import ConditionalNode
@@ -217,6 +245,13 @@ class MinimumConfig(NodeConfig):
     def problems(self) -> tuple[Issue, ...]:
         """A child named twice."""
         return _twice(self.of)
+
+    def without(self, gone: Collection[str]) -> NodeConfig | None:
+        """The smallest of the others."""
+        kept = tuple(name for name in self.of if name not in gone)
+        if len(kept) == 1:
+            return SumConfig(name=self.name, of={kept[0]: 1.0})
+        return self.model_copy(update={"of": kept}) if kept else None
 
     def build(self) -> Node:
         """The node."""

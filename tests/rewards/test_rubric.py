@@ -65,6 +65,23 @@ def test_an_exception_in_a_verifier_is_a_failure_not_a_crash() -> None:
     assert "rewards.says on problem q: ZeroDivisionError: on purpose" in found.group.failures[0].message
 
 
+def test_why_there_is_no_reward_is_what_the_part_says() -> None:
+    assert rubric().why([score(rubric(), "yes", "no")]) == ""
+    said = rubric().why([score(rubric(), "crash", "yes")])
+    assert said == "rewards.says on problem q: ZeroDivisionError: on purpose"
+    table = {
+        "rewards": {"math": {}, "harmless": {"kind": "refusal", "column": "harmful"}},
+        "reward": {"gate": {"condition": "harmless", "then": "math"}},
+    }
+    gate = Rubric.from_config(RubricConfig.parse(table))
+    assert gate.why([score(gate, "4")]) == (
+        "rewards.harmless: the problem's harmful is neither true nor false"
+    )
+    route = {**table, "reward": {"route": {"by": "kind", "cases": {"sum": "math", "open": "harmless"}}}}
+    lost = Rubric.from_config(RubricConfig.parse(route))
+    assert lost.why([score(lost, "4")]) == "reward.route: no kind: no case of this route"
+
+
 @pytest.mark.parametrize("text", ["nan", "flag"])
 def test_what_is_no_number_is_named(text: str) -> None:
     with pytest.raises(PluginError, match="'says' returned the value"):

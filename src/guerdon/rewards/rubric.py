@@ -11,6 +11,7 @@ import dataclasses
 import inspect
 import math
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ from guerdon.rewards.config import VerifierConfig
 from guerdon.rewards.rubric_config import Rewards, RubricConfig
 from guerdon.rewards.signal import spread
 from guerdon.rewards.tree import RewardTree
+
+NOTE = 300
+"""Most characters of a part's note in a message."""
 
 
 class Rubric:
@@ -108,6 +112,27 @@ class Rubric:
                 f"{group.problem.id}; it must return one for each"
             )
         return parts
+
+    def why(self, scored: Sequence[ScoredGroup]) -> str:
+        """Why rollouts have no reward: the part that most of them lack and what it says itself; "": all have one."""
+        lacking: Counter[str] = Counter()
+        notes: dict[str, str] = {}
+        root = self.tree.root
+        for group in scored:
+            reached = self.tree.config.reached(group.group.problem).parts
+            for part in (part for score in group.scores if score.value is None for part in score.parts):
+                matters = part.name in reached and (root or part.weight)
+                if part.value is None and (matters or part.name == root):
+                    lacking[part.name] += 1
+                    notes.setdefault(part.name, part.evidence.note)
+        if not lacking:
+            return ""
+        name = min(
+            lacking, key=lambda name: (name == root, -lacking[name])
+        )  # the root only repeats the others
+        where = f"{'reward' if name == root else 'rewards'}.{name}"
+        note = " ".join(notes[name].split())[:NOTE]
+        return note if note.startswith(where) else f"{where}: {note}"
 
     def calibrate(self, scored: Sequence[ScoredGroup]) -> list[ScoredGroup]:
         """Take these groups for the reference: fit the scales that the recipe asks for, and score the groups anew.

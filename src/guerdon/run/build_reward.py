@@ -188,6 +188,8 @@ async def _train(run: _Run, config: RewardRunConfig) -> RewardRunResult:
     run.display.begin(STAGE, stage.settings.max_steps, done=stage.progress.step)
     await train(stage)
     _tell_length(run, stage.progress.step * stage.settings.problems_per_step)
+    if lost := stage.nothing_learned():
+        run.display.say(f"{STAGE}: {lost}")
     found = _evaluate(run, config, "after rm", stage.progress.step)
     stage.learner.close()
     assert run.keeper.newest is not None

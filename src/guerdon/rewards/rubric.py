@@ -184,14 +184,17 @@ class Rubric:
         """Let every part that can say so say now that it cannot work here, before anything costs time.
 
         Raises:
-            PluginError: a part lacks what it needs; it is named.
+            PluginError: parts lack what they need; each is named, in a line of its own.
         """
+        problems = []
         for name, (_, verifier) in self.verifiers.items():
             try:
                 if hasattr(verifier, "check"):
                     verifier.check()
             except UserError as error:
-                raise PluginError(f"rewards.{name}: {error}") from None
+                problems.append(f"rewards.{name}: {error}")
+        if problems:
+            raise PluginError("\n".join(problems))
 
     def versions(self) -> dict[str, str]:
         """The version of the model behind each part, after `check`; parts that have none, or do not know it, are left out.

@@ -92,18 +92,18 @@ class GenerativeJudge:
         """
         if self._rollouter is None:
             from guerdon.models.config import ModelConfig
-            from guerdon.models.loading import load_policy
+            from guerdon.models.loading import load_policy, policy_version
             from guerdon.models.reward_loading import load_reward_model
-            from guerdon.models.version import version_of
             from guerdon.rollout.local import LocalEngine
             from guerdon.rollout.rollouter import Rollouter
 
             config = self.config
             folder = _folder("path", config.path)
             settings = {"dtype": config.dtype, "device": config.device}
+            chosen = ModelConfig.model_validate({"source": str(folder), **settings})
             with _named("path"):
-                policy = load_policy(ModelConfig.model_validate({"source": str(folder), **settings}))
-            versions = [version_of(folder)] if folder.is_dir() else [str(folder)]
+                policy = load_policy(chosen)
+            versions = [policy_version(chosen, policy)]
             if config.meta is not None:
                 meta = _folder("meta", config.meta)
                 with _named("meta"):

@@ -28,13 +28,11 @@ from guerdon.core.types import (
 )
 from guerdon.data.mix import SET
 from guerdon.data.preferences.judged import Judged, answers_of, overall
-from guerdon.data.preferences.pairing import GOOD, SCORE
+from guerdon.data.preferences.pairing import GOOD, SCORE, VERDICT, verdict_word
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.run.reward_setup import need_critiques
 from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN, RATING
 
-VERDICT = "verdict"
-"""The rating that holds a rule's verdict: 1 right, less is wrong."""
 Scale = Mapping[str, tuple[float, float]]
 """Lowest and highest rating by attribute."""
 
@@ -171,11 +169,6 @@ def shown_of(judged: Judged) -> Shown:
     return Shown(
         judged.problem,
         [answer.text for answer in answers],
-        [_verdict(answer.ratings.get(VERDICT)) for answer in answers],
+        [verdict_word(answer.ratings.get(VERDICT)) for answer in answers],
         written if len(written) == len(answers) else None,
     )
-
-
-def _verdict(value: float | None) -> str | None:
-    """A rule's verdict in words, where there is one."""
-    return None if value is None else "right" if value >= 1.0 else "wrong"

@@ -22,6 +22,13 @@ SCORE = "score"
 """The attribute under which an overall rating is kept."""
 GOOD = "label"
 """The attribute under which the layout `pointwise` keeps 1 (good) or 0."""
+VERDICT = "verdict"
+"""The rating that holds a rule's verdict: 1 right, less is wrong."""
+
+
+def verdict_word(value: float | None) -> str | None:
+    """A rule's verdict in the word that a reward model is shown."""
+    return None if value is None else "right" if value >= 1.0 else "wrong"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

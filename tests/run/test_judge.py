@@ -174,3 +174,27 @@ def test_a_bank_of_another_scale_is_refused(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "bank.jsonl").write_text("\n".join([*lines, ""]))
     with pytest.raises(UserError, match="scored by reward model"):
         judge(folder, shaping=["contrast"], references=str(tmp_path / "bank.jsonl")).check()
+
+
+def test_a_model_that_reads_a_rule_s_verdict_is_shown_it(tmp_path: Path) -> None:
+    model = tiny_reward_model(fields=["verdict"])
+    model.save(tmp_path / "rm")
+    rule = {"kind": "regex", "pattern": "yes"}
+    found = [part.value for part in parts(judge(tmp_path / "rm", verdict=rule), "yes", "no", "yes")]
+    (shown,) = model.score([Shown(problem(), ("yes", "no"), ("right", "wrong"))])
+    (hidden,) = model.score([Shown(problem(), ("yes", "no"))])
+    assert found[:2] == pytest.approx(shown.score_B.tolist(), abs=1e-5)
+    assert found[0] == found[2]
+    assert found[:2] != pytest.approx(hidden.score_B.tolist(), abs=1e-4)
+
+
+def test_a_verdict_that_does_not_fit_the_model_is_told(folder: Path, tmp_path: Path) -> None:
+    tiny_reward_model(fields=["verdict"]).save(tmp_path / "reads")
+    with pytest.raises(UserError, match=r"verdict: \S+/reads was trained to see a rule's verdict"):
+        judge(tmp_path / "reads").check()
+    with pytest.raises(UserError, match=r"verdict: \S+/rm reads none .*remove the key"):
+        judge(folder, verdict={"kind": "math"}).check()
+    with pytest.raises(UserError, match=r"verdict: honesty asks .*expected a plain rule"):
+        judge(tmp_path / "reads", verdict={"kind": "honesty"}).check()
+    with pytest.raises(ValueError, match="unknown verifier 'maths'"):
+        judge(folder, verdict={"kind": "maths"})

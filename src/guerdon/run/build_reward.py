@@ -33,7 +33,15 @@ from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
-from guerdon.run.reward_setup import left_out, left_out_lines, load_reward_data, settle, taken_over, told
+from guerdon.run.reward_setup import (
+    left_out,
+    left_out_lines,
+    load_reward_data,
+    settle,
+    taken_over,
+    told,
+    verdict_told,
+)
 from guerdon.run.reward_source import PreferenceSource, shown_of
 from guerdon.run.sinks import open_sinks
 from guerdon.run.stage import Stage, StageSettings
@@ -165,6 +173,8 @@ def _announce(display: Display, config: RewardRunConfig, model: RewardModel, spl
         display.say(line)
     if not split.eval:
         display.say("nothing is held out, for no answer has a partner: the run ends without an evaluation")
+    if shown := verdict_told(config, split.train):
+        display.say(f"verdict: {shown}")
     if split.noise is not None:
         display.say(f"audit: {split.noise}")
 

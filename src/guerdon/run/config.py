@@ -21,7 +21,7 @@ from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.spec import RewardSpec
 from guerdon.rollout.config import RolloutConfig
-from guerdon.run.config_rm import RewardStageConfig, own_judges
+from guerdon.run.config_rm import RewardStageConfig, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
 from guerdon.train.table import resolve_row
@@ -152,7 +152,10 @@ class RunConfig(RunSettings):
             return
         if self.stages[-1] == "rm":
             yield "stages: ends with rm; a reward model alone is for: guerdon rm train RECIPE"
-        for name in self.rm.labels or self.eval.parts:
+        labels = self.rm.labels or self.eval.parts
+        if all(name in self.rewards for name in labels):
+            yield from verdict_problems(self)
+        for name in labels:
             if name not in self.rewards:
                 yield f"rm.labels: {name!r} names no part of rewards ({', '.join(self.rewards)})"
             elif name in own:

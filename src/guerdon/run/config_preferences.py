@@ -116,6 +116,11 @@ class PreferencesRunConfig(Config):
         yield from self.rubric.issues()
         if not self.rubric.nodes and not self.rubric.shares():
             yield Issue(("rewards",), "at least one part needs a weight other than 0, or nothing is labelled")
+        if self.rubric.calibrate and self.reward and self.reward.calibration is None:
+            yield Issue(
+                ("reward", "calibration"),
+                "missing: a scale comes from a run; name the calibration.json in the folder of one",
+            )
         if VERDICT in self.rewards and self.verdict != VERDICT:
             yield Issue(
                 ("rewards", VERDICT), "this name is that of the rule's verdict in the pairs; choose another"

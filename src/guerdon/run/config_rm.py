@@ -5,7 +5,7 @@ policy --answers--> labelled by rules --pairs--> RUN/rm/pairs.jsonl --reward mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,9 +19,11 @@ from guerdon.data.preferences.config import (
     PreferenceDataConfig,
     PreferenceSetConfig,
 )
+from guerdon.data.preferences.pairing import VERDICT
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.rewards.config import VerifierConfig
-from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig
+from guerdon.rewards.rubric_config import RubricConfig
+from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig, verdict_issues
 from guerdon.run.config_reward import RewardEvalConfig, RewardRunConfig
 from guerdon.train.config import RewardLossConfig, RewardTrainConfig
 from guerdon.train.losses import refuse_unread
@@ -47,6 +49,8 @@ class RewardStageConfig(Config):
     labels: tuple[str, ...] = ()
     """Parts of `rewards` that label the answers by their weighted sum; left out: the one of `eval.accuracy`, or the
     one for each set."""
+    verdict: str | None = None
+    """As `verdict` of guerdon prefs make: the part whose verdict `input.fields` can show; a rule, and not what labels."""
     pairing: PairingConfig = Field(default_factory=PairingConfig)
     """Which answers become pairs."""
     more: dict[str, SerializeAsAny[PreferenceSetConfig]] = Field(default_factory=dict)
@@ -119,13 +123,17 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
     """What the stage asks of `guerdon prefs make`; `model` answers."""
     stage = config.rm
     shared = {name: getattr(config.rollout, name) for name in CandidatesConfig.model_fields}
+    rewards = _labels(config)
+    if stage.verdict is not None and stage.verdict not in rewards:
+        rewards[stage.verdict] = config.rewards[stage.verdict].model_copy(update={"weight": 0.0})
     return PreferencesRunConfig(
         seed=config.seed,
         num_problems=stage.num_problems,
         model=_backbone(config, model),
         data=config.data,
         sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
-        rewards={name: _label(config.rewards[name], config) for name in stage.labels or config.eval.parts},
+        rewards=rewards,
+        verdict=stage.verdict,
         pairing=stage.pairing,
     )
 
@@ -155,6 +163,37 @@ def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunC
         train=stage.train,
         eval=stage.eval,
     )
+
+
+def _labels(config: RunConfig) -> dict[str, VerifierConfig]:
+    return {name: _label(config.rewards[name], config) for name in config.rm.labels or config.eval.parts}
+
+
+def verdict_problems(config: RunConfig) -> Iterator[str]:
+    """Why the reward model of stage `rm` cannot be shown a rule's verdict as the recipe says."""
+    stage = config.rm
+    shown = stage.input is not None and VERDICT in stage.input.fields
+    if stage.verdict is not None and stage.verdict not in config.rewards:
+        yield f"rm.verdict: {stage.verdict!r} names no part of rewards ({', '.join(config.rewards)})"
+        return
+    if stage.verdict is not None:
+        known = {stage.verdict: config.rewards[stage.verdict].model_copy(update={"weight": 0.0})}
+        rubric = RubricConfig({**known, **_labels(config)})
+        for issue in verdict_issues(stage.verdict, rubric, at=("rm", "verdict")):
+            yield issue.line()
+    elif shown and not stage.more:
+        yield (
+            "rm.input.fields: verdict: the run's own pairs have none; name the rule in rm.verdict, which must not be what "
+            "labels, or remove the field"
+        )
+    if VERDICT in _labels(config) and stage.verdict != VERDICT:
+        yield f"rm.labels: {VERDICT!r} is the name of a rule's verdict in the pairs; give the part another"
+    for name in own_judges(config.rewards) if shown else ():
+        if getattr(config.rewards[name], "verdict", None) is None:
+            yield (
+                f"rewards.{name}.verdict: missing; the reward model is trained to see a rule's verdict (rm.input.fields), "
+                'so say which, as verdict = { kind = "math" }'
+            )
 
 
 def _label(part: VerifierConfig, config: RunConfig) -> VerifierConfig:

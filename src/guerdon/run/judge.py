@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guerdon.core.errors import ModelError, UserError
 from guerdon.core.metrics import Mean, Metric
 from guerdon.core.seeds import content_hash
 from guerdon.core.types import Evidence, Part, Problem, RolloutGroup
+from guerdon.data.preferences.pairing import verdict_word
 from guerdon.rewards.references import ReferenceBank, Row, prompt_key
 from guerdon.rewards.shaping import Chain, Sample
+from guerdon.rewards.text.config import inner_config
+from guerdon.rewards.texts import text_rollout
 from guerdon.run.judge_config import RewardModelConfig
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class RewardModelJudge:
         self.chain: Chain | None = None
         """The shaping; None: none, or not fitted yet."""
         self._model: RewardModel | None = None
+        self._rule: Any = None if config.verdict is None else inner_config(config.verdict).build()
         self._known: OrderedDict[str, _Scored] = OrderedDict()
 
     @property
@@ -98,7 +102,28 @@ class RewardModelJudge:
                 f"ensemble: {self.config.ensemble!r} needs several members; {self.config.path} has a "
                 f"{self.model.heads.config.kind} head: train one with head.kind = 'ensemble', or remove the key"
             )
+        self._check_verdict()
         self.open_references()
+
+    def _check_verdict(self) -> None:
+        """It must be shown what it was trained with, and a rule must say it.
+
+        Raises:
+            UserError: it is not, or it is no rule.
+        """
+        reads = "verdict" in self.model.reader.config.fields
+        if reads and self._rule is None:
+            raise UserError(
+                f"verdict: {self.config.path} was trained to see a rule's verdict (input.fields); say which rule, as "
+                'verdict = { kind = "math" }'
+            )
+        if self._rule is not None and not reads:
+            raise UserError(f"verdict: {self.config.path} reads none (its input.fields); remove the key")
+        if hasattr(self._rule, "score"):
+            kind = (self.config.verdict or {}).get("kind")
+            raise UserError(f"verdict: {kind} asks a model, a sandbox or the siblings; expected a plain rule")
+        if hasattr(self._rule, "check"):
+            self._rule.check()
 
     @property
     def proxy(self) -> str:
@@ -159,10 +184,10 @@ class RewardModelJudge:
 
     def scored(self, problem: Problem, texts: Sequence[str]) -> list[_Scored]:
         """What the model says of each text, before shaping; remembered."""
-        keys = [self._key(problem, text) for text in texts]
-        fresh = list(
-            {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}.items()
-        )
+        verdicts = [self._verdict(problem, text) for text in texts]
+        keys = [self._key(problem, *item) for item in zip(texts, verdicts, strict=True)]
+        items = zip(keys, zip(texts, verdicts, strict=True), strict=True)
+        fresh = list({key: item for key, item in items if key not in self._known}.items())
         self.num_hits += len(texts) - len(fresh)
         found = {key: self._known[key] for key in keys if key in self._known}
         if fresh:
@@ -176,18 +201,28 @@ class RewardModelJudge:
 
     def health(self, groups: Sequence[RolloutGroup]) -> dict[str, Metric]:
         """How far the members of an ensemble differ on these rollouts: far from its data they do."""
-        keys = [self._key(group.problem, rollout.text) for group in groups for rollout in group.rollouts]
+        keys = [
+            self._key(group.problem, rollout.text, self._verdict(group.problem, rollout.text))
+            for group in groups
+            for rollout in group.rollouts
+        ]
         found = [item.disagreement for key in keys if (item := self._known.get(key))]
         known = [value for value in found if value is not None]
         return {f"rewards/{self.config.name}/disagreement": Mean(sum(known), len(known))} if known else {}
 
-    def _judge(self, problem: Problem, fresh: list[tuple[str, str]]) -> list[_Scored]:
+    def _verdict(self, problem: Problem, text: str) -> str | None:
+        """What the rule says of a text, in the word that the model knows."""
+        if self._rule is None:
+            return None
+        part: Part = self._rule(problem, text_rollout(problem.id, text))
+        return verdict_word(part.value)
+
+    def _judge(self, problem: Problem, fresh: list[tuple[str, tuple[str, str | None]]]) -> list[_Scored]:
         from guerdon.models.reward import Shown
 
         model = self.model
-        (scores,) = model.score(
-            [Shown(problem, [text for _, text in fresh])], max_tokens=self.config.max_tokens
-        )
+        shown = Shown(problem, [text for _, (text, _) in fresh], [word for _, (_, word) in fresh])
+        (scores,) = model.score([shown], max_tokens=self.config.max_tokens)
         u_B, score_B = self._reduced(scores)
         value_B = u_B if self.config.scale == "utility" else score_B
         found = []
@@ -226,5 +261,5 @@ class RewardModelJudge:
         evidence = Evidence(note=f"reward model {version}: {scored.note}", extracted=version)
         return Part(name=self.config.name, value=scored.value, weight=self.config.weight, evidence=evidence)
 
-    def _key(self, problem: Problem, text: str) -> str:
-        return content_hash("\x1d".join([self.model.version, prompt_key(problem), text]))
+    def _key(self, problem: Problem, text: str, verdict: str | None) -> str:
+        return content_hash("\x1d".join([self.model.version, prompt_key(problem), text, verdict or ""]))

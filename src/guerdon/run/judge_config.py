@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from guerdon.core.errors import ModelError
 from guerdon.core.types import Judge
 from guerdon.rewards.config import VerifierConfig
 from guerdon.rewards.shaping import ShapingName
+from guerdon.rewards.text.config import inner_config
 
 EnsembleName = Literal["trained", "mean", "mean_minus_variance", "worst_case"]
 
@@ -34,6 +35,9 @@ class RewardModelConfig(VerifierConfig):
     """Of a reward model that writes critiques: how many of each response; left out: as it was trained with."""
     num_cached: int = Field(default=100_000, ge=0)
     """Scores that are remembered by the content of problem and response."""
+    verdict: dict[str, Any] | None = None
+    """Of a reward model with `input.fields = ["verdict"]`: the rule whose verdict it is shown, a table as in `rewards`;
+    the same as in the pairs that it learned from."""
 
     ensemble: EnsembleName = "trained"
     """How an ensemble's members become one utility: as it was trained, their `mean`, the mean minus `variance_weight`
@@ -50,6 +54,12 @@ class RewardModelConfig(VerifierConfig):
     """File of reference responses, such as references/NAME.jsonl of another run; without it, the run samples its own."""
     clip: float = Field(default=1.0, gt=0.0)
     """Bound of the step `clip`."""
+
+    @model_validator(mode="after")
+    def _verdict_is_right(self) -> Self:
+        if self.verdict is not None:
+            inner_config(self.verdict)
+        return self
 
     @model_validator(mode="after")
     def _sensible_shaping(self) -> Self:
@@ -72,7 +82,8 @@ class RewardModelConfig(VerifierConfig):
     def measure(self) -> str:
         """What a value of this part is, for those who compare two."""
         weight = f"({self.variance_weight:g})" if self.ensemble == "mean_minus_variance" else ""
-        return f"{self.scale}, {self.ensemble}{weight}"
+        rule = f", verdict by {self.verdict.get('kind')}" if self.verdict else ""
+        return f"{self.scale}, {self.ensemble}{weight}{rule}"
 
     def folder(self) -> Path:
         """The model's folder; of a run, that of its last checkpoint.

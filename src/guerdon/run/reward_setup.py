@@ -6,12 +6,15 @@ recipe --settle--> with what it takes over from a reward model's folder
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from guerdon.core.errors import ConfigError, DataError, did_you_mean
 from guerdon.core.types import Json, Preference
+from guerdon.data.preferences.audit import verdict_alone, verdict_line
 from guerdon.data.preferences.judged import Judged, answers_of, is_list, overall
+from guerdon.data.preferences.pairing import VERDICT
 from guerdon.data.preferences.split import PreferenceSplit, load_preferences
 from guerdon.models.config import InputConfig
 from guerdon.models.reward_meta import check_settings, differences, read_meta
@@ -69,6 +72,7 @@ def load_reward_data(config: RewardRunConfig) -> PreferenceSplit:
         losses_of(loss, config.head, config.input), loss, held_data(split.train, config.head.attributes)
     )
     problems += _unrated(split.train, config.head.attributes)
+    problems += _unjudged(config, split.train)
     if problems:
         raise ConfigError(problems)
     if config.input is not None and config.input.critique is not None:
@@ -139,6 +143,46 @@ def left_out_lines(split: PreferenceSplit) -> list[str]:
         + (f"; and {len(one.bad_rows) - MAX_SHOWN:,} more" if len(one.bad_rows) > MAX_SHOWN else "")
         for name, one in split.sets.items()
         if one.bad_rows
+    ]
+
+
+def verdict_told(config: RewardRunConfig, judged: Sequence[Judged]) -> str:
+    """What the rule's verdicts that a settled recipe shows say of the labels; "": it shows none, or there is no pair."""
+    if not _shows_verdict(config):
+        return ""
+    share = verdict_alone(pair for item in judged for pair in _pairs(item))
+    return verdict_line(share) if share.num else ""
+
+
+def _shows_verdict(config: RewardRunConfig) -> bool:
+    return config.input is not None and VERDICT in config.input.fields
+
+
+def _pairs(judged: Judged) -> Iterator[Preference]:
+    """Itself, or what a list says of each two of its answers."""
+    if isinstance(judged, Preference):
+        yield judged
+        return
+    for better, worse in itertools.combinations(judged.answers, 2):  # best first
+        yield Preference(
+            problem=judged.problem,
+            chosen=better.text,
+            rejected=worse.text,
+            tie=better.score == worse.score,
+            chosen_ratings=better.ratings,
+            rejected_ratings=worse.ratings,
+        )
+
+
+def _unjudged(config: RewardRunConfig, judged: Sequence[Judged]) -> list[str]:
+    """Verdicts that are to be shown and that no answer has."""
+    if not _shows_verdict(config) or any(
+        VERDICT in answer.ratings for item in judged for answer in answers_of(item)
+    ):
+        return []
+    return [
+        f"input.fields: verdict: no answer of the training data has a rating {VERDICT!r}, so nothing would be shown; make "
+        "pairs with verdict = 'PART' (guerdon prefs make), or remove the field"
     ]
 
 

@@ -80,8 +80,8 @@ class RowProofs:
         parts = ", ".join(dict.fromkeys(part for _, part in self._proven))
         if not parts:
             names = ", ".join(self._reached)
-            who = f"{names} cannot" if names else "no part can"
-            return f"nothing was proved: {who} prove itself by a gold answer, as a part of kind math does"
+            why = f"a gold answer proves parts of kind math, not {names}" if names else "no part labels here"
+            return f"nothing was proved: {why}"
         num_golds = self.count - self._num_unproved
         golds = f"{num_golds} gold answers score" if self._num_unproved else "every gold answer scores"
         worked = {what for what, _ in self._proven} - {GOLD_ANSWER}

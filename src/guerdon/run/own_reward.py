@@ -47,7 +47,10 @@ async def train_own_reward_model(
     )
     if not made.num_pairs:
         why = why_no_pair(made, sampling="rollout", pairing="rm.pairing", generations="rm")
-        raise DataError(f"stage rm: no pair in the answers to {made.num_problems} problems: {why}")
+        counts = ", ".join(f"{number} {reason}" for reason, number in made.left_out.most_common())
+        raise DataError(
+            f"stage rm: no pair in the answers to {made.num_problems} problems: {why} (left out: {counts or 'nothing'})"
+        )
     display.say(f"rm: {made.num_pairs} pairs from the answers to {made.num_problems} problems")
     folder = run_folder / REWARD_MODEL
     begun = (folder / CONFIG).exists()

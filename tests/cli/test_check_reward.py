@@ -184,7 +184,9 @@ def test_a_reward_model_s_own_input_holds_where_the_recipe_has_none(
 ) -> None:
     backbone(tmp_path / "rm")
     (tmp_path / "rm" / "model.safetensors").touch()
-    (tmp_path / "rm" / "reward_model.json").write_text(meta(input={"max_length": 30, "fields": ["reasoning"]}))
+    (tmp_path / "rm" / "reward_model.json").write_text(
+        meta(input={"max_length": 30, "fields": ["reasoning"]})
+    )
     path = recipe(tmp_path, pairs(12))
     code, out, _ = check(capsys, path, "--set", f"model.source={tmp_path / 'rm'}")
     assert "every response fits into 30 tokens" in out

@@ -15,7 +15,7 @@ import torch
 
 from guerdon.core.errors import MissingExtraError, ModelError
 from guerdon.core.seeds import content_hash
-from guerdon.models import attention, fetch
+from guerdon.models import attention, fetch, packed_ops
 from guerdon.models.config import LoraConfig, ModelConfig
 from guerdon.models.memory import bound_kernel_cache
 from guerdon.models.policy import Policy
@@ -72,6 +72,7 @@ def load_backbone(config: ModelConfig, *, seed: int = 0, progress: fetch.Progres
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train(False)
+    packed_ops.install(model)
     wrapped = _with_lora(model, config.lora, seed) if config.lora else model
     return Policy(
         model=wrapped,

@@ -107,7 +107,18 @@ def test_a_run_leaves_its_records_and_a_model_with_its_results(whole: Path) -> N
 
 
 def test_a_killed_run_ends_as_one_never_interrupted(whole: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(command(tmp_path), env=environment(), stderr=subprocess.DEVNULL)
+    folder = killed_after_two_steps(tmp_path)
+    done = run(tmp_path, "--resume", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert same_weights(folder, whole)
+    assert learned(folder) == learned(whole)
+    assert [line["metrics"] for line in lines(folder, "evals.jsonl")] == [
+        line["metrics"] for line in lines(whole, "evals.jsonl")
+    ]
+
+
+def killed_after_two_steps(tmp_path: Path, *extra: str) -> Path:
+    process = subprocess.Popen(command(tmp_path, *extra), env=environment(), stderr=subprocess.DEVNULL)
     folder = tmp_path / "runs" / "rm"
     deadline = time.monotonic() + 120
     while not (folder / "checkpoints" / "checkpoint-rm-00002").exists():
@@ -117,13 +128,25 @@ def test_a_killed_run_ends_as_one_never_interrupted(whole: Path, tmp_path: Path)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not model_of(folder).exists()
-    done = run(tmp_path, "--resume", str(folder))
+    return folder
+
+
+LORA = ("--set", "model.lora={ r = 4, dropout = 0.2 }", "--set", "model.gradient_checkpointing=true")
+
+
+def test_adapters_with_dropout_save_without_a_trace_and_resume_bit_for_bit(tmp_path: Path) -> None:
+    folders = []
+    for name, extra in (("often", LORA), ("seldom", (*LORA, "--set", "save_steps=100"))):
+        done = run(tmp_path, *extra, "--set", f"output_dir={tmp_path / name}")
+        assert done.returncode == 0, done.stderr
+        assert "Warning" not in done.stderr
+        folders.append(tmp_path / name / "rm")
+    folder = killed_after_two_steps(tmp_path, *LORA)
+    done = run(tmp_path, "--resume", str(folder), *LORA)
     assert done.returncode == 0, done.stderr
-    assert same_weights(folder, whole)
-    assert learned(folder) == learned(whole)
-    assert [line["metrics"] for line in lines(folder, "evals.jsonl")] == [
-        line["metrics"] for line in lines(whole, "evals.jsonl")
-    ]
+    for other in folders:
+        assert same_weights(folder, other)
+        assert learned(folder) == learned(other)
 
 
 def test_ctrl_c_finishes_the_step_and_says_how_to_go_on(tmp_path: Path) -> None:

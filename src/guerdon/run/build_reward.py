@@ -216,7 +216,7 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
         settings=settings,
         objective=algorithms.resolve(AlgorithmConfig(name="sft")),
         source=source,
-        learner=RewardLearner(run.model, config.loss, optim),
+        learner=RewardLearner(run.model, config.loss, optim, seed=derive_seed(config.seed, STAGE)),
         pack=pack_step,
         feed=feed,
         write=_writer(run, config, steps),

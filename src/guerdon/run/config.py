@@ -99,6 +99,11 @@ class RunConfig(RunSettings):
             resolve_row(self.algorithm)
         except ConfigError as error:
             problems += error.problems
+        if self.model.lora and self.model.lora.dropout:
+            problems.append(
+                f"model.lora.dropout: {self.model.lora.dropout:g}, but a policy learns from the log-probabilities it "
+                "sampled by, and dropout would change those; remove the key (a reward model may have it)"
+            )
         if "grpo" in self.stages and not self.rubric.nodes and not self.rubric.shares():
             problems.append("rewards: at least one part needs a weight other than 0")
         problems += self._accuracy_problems() if self.eval.num_problems else ()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from guerdon.core.metrics import Mean, Metric, Sum, merge, values
-from guerdon.core.seeds import content_hash
+from guerdon.core.seeds import content_hash, derive_seed
 from guerdon.core.types import CreditedGroup, ScoredGroup, StepReport
 from guerdon.functional import preference
 from guerdon.models.heads import Readout
@@ -203,10 +203,14 @@ def _attributes(groups: Sequence[ScoredGroup], model: RewardModel) -> Tensor | N
 class RewardLearner:
     """Updates one reward model."""
 
-    def __init__(self, model: RewardModel, loss: RewardLossConfig, config: OptimConfig) -> None:
+    def __init__(
+        self, model: RewardModel, loss: RewardLossConfig, config: OptimConfig, *, seed: int = 0
+    ) -> None:
+        """`seed` draws what the adapters' dropout drops."""
         self.model = model
         self.loss = loss
         self.config = config
+        self.seed = seed
         self.optimizer = MasterAdamW(model.trainable(), config)
         self.num_steps = 0
 
@@ -218,20 +222,21 @@ class RewardLearner:
     def step(self, batches: Sequence[RewardBatch]) -> StepReport:
         """One update per batch, in order."""
         started = time.perf_counter()
-        metrics = values(merge([self._update(batch) for batch in batches]))
+        metrics = values(merge([self._update(batch, index) for index, batch in enumerate(batches)]))
         self.num_steps += 1
         release_memory()
         return StepReport(metrics=metrics | {"timing_s/learn": time.perf_counter() - started})
 
-    def _update(self, batch: RewardBatch) -> Mapping[str, Metric]:
+    def _update(self, batch: RewardBatch, number: int) -> Mapping[str, Metric]:
         self.model.heads.train()
         shares: list[Mapping[str, Metric]] = []
         reads: list[Readout] = []
-        for micro in batch.micro:
-            read = self.model.read(micro.plan)
-            terms = self._terms(micro, read, batch.totals)
-            total = torch.stack(list(terms.values())).sum()
-            total.backward()  # type: ignore[no-untyped-call]
+        for index, micro in enumerate(batch.micro):
+            with self.model.trunk.dropout(derive_seed(self.seed, "dropout", self.num_steps, number, index)):
+                read = self.model.read(micro.plan)
+                terms = self._terms(micro, read, batch.totals)
+                total = torch.stack(list(terms.values())).sum()
+                total.backward()  # type: ignore[no-untyped-call]
             shares.append(_measured(micro, read, terms, self.model))
             reads.append(_detached(read))
         self.model.heads.observe(_joined(reads))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from guerdon.core.types import Preference
     from guerdon.data.preferences.config import PreferenceSetConfig
     from guerdon.data.preferences.reading import PreferenceSet
-    from guerdon.models.config import ModelConfig
+    from guerdon.models.config import InputConfig, ModelConfig
     from guerdon.run.config_reward import RewardRunConfig
 
 TINY, TINY_CONTEXT = "builtin:tiny", 1024
@@ -139,7 +139,7 @@ def _check_lengths(config: RewardRunConfig, pairs: Sequence[Preference]) -> int:
     long, cut = [], 0
     for pair in pairs:
         sides = {"chosen": pair.chosen, "rejected": pair.rejected}
-        sizes = {side: count(_shown(text, config.input.fields)) + 1 for side, text in sides.items()}
+        sizes = {side: count(_shown(text, config.input)) + 1 for side, text in sides.items()}
         over = [f"{side}: {size:,} tokens" for side, size in sizes.items() if size >= limit]
         if over:
             long.append((pair.problem.id, ", ".join(over)))
@@ -163,11 +163,11 @@ def _check_lengths(config: RewardRunConfig, pairs: Sequence[Preference]) -> int:
     return len(long) if refuses else 0
 
 
-def _shown(text: str, fields: Sequence[str]) -> str:
+def _shown(text: str, reading: InputConfig) -> str:
     """About what the model reads of a response: with fields, each stands under its label, escaped."""
-    if not fields:
+    if not (reading.fields or reading.critique):
         return text
-    labels = "".join(f"<{name}>\n\n</{name}>\n" for name in fields if name != "reference")
+    labels = "".join(f"<{name}>\n\n</{name}>\n" for name in reading.fields if name != "reference")
     return f"{labels}<response>\n{html.escape(text, quote=False)}\n</response>"
 
 

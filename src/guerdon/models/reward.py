@@ -29,8 +29,8 @@ from guerdon.models.reward_input import Encoded, RewardInput
 from guerdon.models.version import META
 
 HEADS = "reward_heads.safetensors"
-FORMAT = 1
-"""Of META; another number is another layout."""
+FORMAT = 2
+"""Of META; another number is another layout. Until 1, turns stood in no fields."""
 
 
 class Pass(NamedTuple):

@@ -23,6 +23,9 @@ from guerdon.models.reward import FORMAT, HEADS, RewardModel, vocabulary_hash
 from guerdon.models.reward_input import RewardInput, check_tokens
 from guerdon.models.version import META, version_of
 
+PLAIN = 1
+"""The format before this one: the same wherever turns stand in no fields."""
+
 
 def load_reward_model(
     model: ModelConfig,
@@ -49,12 +52,6 @@ def load_reward_model(
     with _score_expected():
         trunk = load_backbone(model, seed=seed, progress=progress)
     encoder = is_encoder(trunk)
-    trained_with = meta.get("tokenizer")
-    if trained_with and trained_with != vocabulary_hash(trunk.tokenizer):
-        raise ModelError(
-            f"{model.source}: its tokenizer is another than the one this reward model was trained with, so every score "
-            "would be of other words; put the tokenizer's files back"
-        )
     stored = parse_config(HeadConfig, meta["head"], where=str(folder / META)) if meta else None
     foreign = None if meta else _foreign_score(folder)
     if head is None and stored is None and foreign is None:
@@ -72,6 +69,8 @@ def load_reward_model(
         parse_config(InputConfig, meta["input"], where=str(folder / META)) if meta else InputConfig()
     )
     check_tokens(trunk.tokenizer, encoder=encoder, source=model.source, writes=shown.critique is not None)
+    reader = RewardInput(trunk, shown, encoder=encoder)
+    _check_words(meta, reader, model.source)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "heads"))
         heads = RewardHeads(chosen, int(trunk.causal_lm.config.hidden_size))
@@ -79,7 +78,7 @@ def load_reward_model(
     return RewardModel(
         trunk=trunk,
         heads=heads.to(trunk.device),
-        reader=RewardInput(trunk, shown, encoder=encoder),
+        reader=reader,
         encoder=encoder,
         version=version_of(folder) if meta or foreign is not None else "untrained",
     )
@@ -119,9 +118,24 @@ def _read_meta(folder: Path) -> Mapping[str, Any]:
         known = meta["format"], meta["head"], meta["input"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}; the folder is damaged, copy it again") from None
-    if known[0] != FORMAT:
+    if known[0] not in (PLAIN, FORMAT):
         raise ModelError(f"{path}: format {known[0]!r}; this version of guerdon reads format {FORMAT}")
     return meta
+
+
+def _check_words(meta: Mapping[str, Any], reader: RewardInput, source: str) -> None:
+    """Refuse to score other words than those that the model has learned to read."""
+    trained_with = meta.get("tokenizer")
+    if trained_with and trained_with != vocabulary_hash(reader.policy.tokenizer):
+        raise ModelError(
+            f"{source}: its tokenizer is another than the one this reward model was trained with, so every score "
+            "would be of other words; put the tokenizer's files back"
+        )
+    if meta and meta["format"] == PLAIN and reader.fences_turns:
+        raise ModelError(
+            f"{source}: was trained when a conversation with fields, or for an encoder, was written another way "
+            f"(format {PLAIN}), so every score would be of other words; train it again"
+        )
 
 
 def _foreign_score(folder: Path) -> Tensor | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from guerdon.cli.main import main
+from rewarding import tiny_reward_model
 
 HEAD = """
 kind = "reward_model"
@@ -204,6 +205,25 @@ def test_a_recipe_of_an_unknown_kind_is_refused(tmp_path: Path, capsys: pytest.C
     code, _, err = check(capsys, str(tmp_path / "x.toml"))
     assert code == 2
     assert "kind is 'reward'; expected \"reward_model\"" in err
+
+
+@pytest.mark.slow
+def test_a_reward_model_without_its_verdict_is_refused_without_torch(tmp_path: Path) -> None:
+    tiny_reward_model(fields=("verdict",)).save(tmp_path / "rm")
+    recipe = tmp_path / "policy.toml"
+    recipe.write_text(
+        'stages = ["grpo"]\n[data.train]\nkind = "arith"\n[rewards.math]\n'
+        f'[rewards.rm]\nkind = "reward_model"\npath = "{tmp_path / "rm"}"\n'
+    )
+    code = (
+        f"import sys; from guerdon.cli.main import main; code = main(['check', {str(recipe)!r}]);"
+        "sys.exit(99 if 'torch' in sys.modules else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "verdict" in line]
+    assert "rewards.rm: path: " in line
+    assert 'name the part that gives it, for example verdict = "math"' in line
 
 
 @pytest.mark.slow

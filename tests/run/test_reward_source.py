@@ -62,6 +62,14 @@ def test_the_scale_of_ratings_is_that_of_the_whole_set() -> None:
     assert only.value == 0.0  # everybody has the same: it says nothing
 
 
+def test_a_model_that_is_shown_verdicts_needs_some_to_learn_from() -> None:
+    model = tiny_reward_model(fields=("verdict",))
+    rated = pair("a", chosen_ratings={"verdict": 1.0})
+    assert len(groups(model, rated, pair("b"))) == 2  # some pairs may lack one
+    with pytest.raises(DataError, match="none of 2 training pairs holds one"):
+        groups(model, pair("a"), pair("b"))
+
+
 def test_verdicts_in_words() -> None:
     ratings = {"verdict": 1.0}, {"verdict": 0.0}
     judged = pair(chosen_ratings=ratings[0], rejected_ratings=ratings[1])

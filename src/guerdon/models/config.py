@@ -101,3 +101,16 @@ class InputConfig(Config):
     critique: CritiqueConfig | None = None
     """Whether it writes a critique behind each response and is read at the end of that; {} takes the defaults. Needs
     critiques in the preference data, and a causal LM."""
+
+
+VERDICTS = (None, "right", "wrong")
+"""What the field `verdict` can say of a response; None: nothing is known."""
+
+
+def verdict_word(value: float | None) -> str | None:
+    """A rule's value as the verdict that a reward model is shown.
+
+    >>> verdict_word(1.0), verdict_word(0.5)
+    ('right', 'wrong')
+    """
+    return None if value is None else "right" if value >= 1.0 else "wrong"

@@ -130,13 +130,12 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
 
 def _references(run: _Run, config: RunConfig) -> References | None:
     """For reward models that are compared with what the policy said before it learned."""
-    judges = shaped_judges(run.rubric)
-    if not judges:
+    if not shaped_judges(run.rubric):
         return None
     references = References(
         run.folder.path / REFERENCES,
         run.rollouter,
-        judges,
+        run.rubric,
         config=config.rollout,
         problems=run.split.train,
         seed=config.seed,

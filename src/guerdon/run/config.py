@@ -140,6 +140,14 @@ class RunConfig(RunSettings):
                 f"rewards.{own[0]}.path: missing; name a reward model, or let this run train one: "
                 'stages = ["sft", "rm", "grpo"]'
             )
+        shown = "verdict" in self.rm.input.fields
+        for name in own:
+            if shown and not self.rewards[name].reads:
+                yield (
+                    f"rewards.{name}.verdict: missing; rm.input.fields shows a rule's verdict: name the part that gives it"
+                )
+            elif self.rewards[name].reads and not shown:
+                yield f"rewards.{name}.verdict: has no use; rm.input.fields shows no verdict: add it there, or remove this"
         if "rm" not in self.stages:
             return
         if self.stages[-1] == "rm":

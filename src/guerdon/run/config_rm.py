@@ -106,6 +106,7 @@ def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[s
 def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
     """What the stage asks of `guerdon prefs make`; `model` answers."""
     stage = config.rm
+    labels = stage.labels or config.eval.parts
     shared = {name: getattr(config.rollout, name) for name in CandidatesConfig.model_fields}
     return PreferencesRunConfig(
         seed=config.seed,
@@ -113,7 +114,12 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
         model=_backbone(config, model),
         data=config.data,
         sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
-        rewards={name: _label(config.rewards[name], config) for name in stage.labels or config.eval.parts},
+        rewards={
+            name: _label(config.rewards[name], config)
+            if name in labels
+            else config.rewards[name].model_copy(update={"weight": 0.0})
+            for name in config.rubric.with_read(labels)
+        },
         pairing=stage.pairing,
     )
 

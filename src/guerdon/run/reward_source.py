@@ -22,6 +22,7 @@ from guerdon.core.types import (
     StopReason,
     Turn,
 )
+from guerdon.models.config import verdict_word
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN
 
@@ -35,7 +36,8 @@ class PreferenceSource:
     """The pairs of one set, encoded when they are asked for.
 
     Raises:
-        DataError: the model writes critiques, and some pairs hold none to learn from.
+        DataError: the model writes critiques, and some pairs hold none to learn from; or it is shown verdicts, and no pair
+            holds any.
     """
 
     def __init__(self, pairs: Sequence[Preference], model: RewardModel, *, too_long: str) -> None:
@@ -46,6 +48,15 @@ class PreferenceSource:
                 f"data: input.critique is set, but {bare:,} of {len(pairs):,} training pairs hold no critique of both "
                 "sides; expected columns chosen_critique and rejected_critique (kind arith has them): add them, or remove "
                 "input.critique"
+            )
+        if (
+            "verdict" in model.reader.config.fields
+            and pairs
+            and not any(any(verdicts_of(pair)) for pair in pairs)
+        ):
+            raise DataError(
+                f"data: input.fields shows a rule's verdict, but none of {len(pairs):,} training pairs holds one; expected "
+                "ratings named verdict (guerdon prefs make writes them): add them, or remove the field"
             )
         self.pairs = {f"{index}": pair for index, pair in enumerate(pairs)}
         self.model = model
@@ -139,8 +150,4 @@ def shown_pair(pair: Preference) -> Shown:
 
 def verdicts_of(pair: Preference) -> tuple[str | None, str | None]:
     """A rule's verdict on both sides in words, where the pair has one."""
-
-    def word(value: float | None) -> str | None:
-        return None if value is None else "right" if value >= 1.0 else "wrong"
-
-    return word(pair.chosen_ratings.get(VERDICT)), word(pair.rejected_ratings.get(VERDICT))
+    return verdict_word(pair.chosen_ratings.get(VERDICT)), verdict_word(pair.rejected_ratings.get(VERDICT))

@@ -207,6 +207,19 @@ def test_a_recipe_of_an_unknown_kind_is_refused(tmp_path: Path, capsys: pytest.C
     assert "kind is 'reward'; expected \"reward_model\"" in err
 
 
+def test_samples_of_a_policy_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "samples.jsonl"
+    path.write_text("".join(json.dumps({"prompt": "p", "completion": text}) + "\n" for text in "ab"))
+    what = recipe(tmp_path, pairs(12), f'[eval]\nsamples = "{path}"\n')
+    code, out, _ = check(capsys, what)
+    assert code == 0
+    assert "samples  2 answers to 1 prompts" in out
+    path.unlink()
+    code, out, _ = check(capsys, what)
+    assert code == 2
+    assert "eval.samples  " in out
+
+
 @pytest.mark.slow
 def test_a_reward_model_without_its_verdict_is_refused_without_torch(tmp_path: Path) -> None:
     tiny_reward_model(fields=("verdict",)).save(tmp_path / "rm")

@@ -117,11 +117,9 @@ LORA = (
 
 
 def test_a_run_of_adapters_saves_without_a_trace_and_resumes_bit_for_bit(tmp_path: Path) -> None:
-    straight = run(tmp_path / "straight", *LORA)
-    assert straight.returncode == 0, straight.stderr
-    assert "Warning" not in straight.stderr
     seldom = run(tmp_path / "seldom", *LORA, "--set", "save_steps=100")
     assert seldom.returncode == 0, seldom.stderr
+    assert "Warning" not in seldom.stderr
     process = subprocess.Popen(
         command(tmp_path / "killed", *LORA), env=environment(), stderr=subprocess.DEVNULL
     )
@@ -134,7 +132,6 @@ def test_a_run_of_adapters_saves_without_a_trace_and_resumes_bit_for_bit(tmp_pat
     process.wait()
     done = run(tmp_path / "killed", "--resume", str(folder), recipe=None)
     assert done.returncode == 0, done.stderr
-    assert_same_run(folder, tmp_path / "straight" / "tiny_grpo")
     assert_same_run(folder, tmp_path / "seldom" / "tiny_grpo")
 
 

@@ -8,7 +8,6 @@ from guerdon.core.errors import DataError
 from guerdon.core.types import Preference, ScoredGroup
 from guerdon.models.reward import RewardModel
 from guerdon.run.reward_source import PreferenceSource, rating_scale, verdicts_of
-from guerdon.train.reward import is_open_ended
 from rewarding import pair, problem, tiny_reward_model
 
 
@@ -75,13 +74,3 @@ def test_verdicts_in_words() -> None:
     judged = pair(chosen_ratings=ratings[0], rejected_ratings=ratings[1])
     assert verdicts_of(judged) == ("right", "wrong")
     assert verdicts_of(pair()) == (None, None)
-
-
-def test_a_problem_with_a_target_is_closed_unless_it_says_otherwise() -> None:
-    def asked(**fields: object) -> ScoredGroup:
-        item = Preference(problem=problem("p", **fields), chosen="a", rejected="b")  # type: ignore[arg-type]
-        return groups(tiny_reward_model(), item)[0]
-
-    assert is_open_ended(asked())
-    assert not is_open_ended(asked(target="4"))
-    assert is_open_ended(asked(target="4", open_ended=True))

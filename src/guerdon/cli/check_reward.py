@@ -96,7 +96,23 @@ def check_data(config: RewardRunConfig) -> int:
     )
     if split.noise is not None:
         write_line(f"audit  {split.noise}")
-    return _check_lengths(config, [*split.train, *split.eval])
+    return _check_samples(config) + _check_lengths(config, [*split.train, *split.eval])
+
+
+def _check_samples(config: RewardRunConfig) -> int:
+    """Read the policy's answers that the recipe names; how many problems there are in the file."""
+    from guerdon.cli.table import write_line
+    from guerdon.run.reward_samples import read_samples
+
+    if not config.eval.samples:
+        return 0
+    try:
+        found = read_samples(config.eval.samples)
+    except DataError as error:
+        write_line(f"eval.samples  {str(error).removeprefix('data: ')}")
+        return 1
+    write_line(f"samples  {sum(len(one.texts) for one in found):,} answers to {len(found):,} prompts")
+    return 0
 
 
 def check_set(side: str, one: PreferenceSetConfig, seed: int) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guerdon.core.errors import DataError, UserError
+from guerdon.core.errors import DataError
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import CreditedGroup, Json, Preference, Sink
 from guerdon.data.feed import Feed
@@ -32,6 +32,8 @@ from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
+from guerdon.run.reward_health import ADVICE, CollapseError, CollapseGuard
+from guerdon.run.reward_samples import can_write, open_samples
 from guerdon.run.reward_source import PreferenceSource, shown_pair
 from guerdon.run.sinks import open_sinks
 from guerdon.run.stage import Stage, StageSettings
@@ -68,10 +70,6 @@ class _Settled:
             self.model.save(folder)
 
 
-class CollapseError(UserError):
-    """The scores say nothing any more, and the recipe asked to stop then."""
-
-
 def run_reward_recipe(config: RewardRunConfig, options: RunOptions | None = None) -> RewardRunResult:
     """Train a reward model, with evaluations before, on the way and after.
 
@@ -106,6 +104,7 @@ class _Run:
     split: PreferenceSplit
     reference: list[Shown]
     evaluator: RewardEvaluator
+    guard: CollapseGuard
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
     evals: list[Mapping[str, Any]] = field(default_factory=list)
@@ -130,6 +129,14 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
         # A model that writes critiques is used with its own, so level and scale are set with its own.
         reference = [shown_pair(pair)._replace(critiques=None) for pair in split.train[:NUM_REFERENCE]]
         _check_fit(model, split.train[:64])
+        # Before a checkpoint is restored: the backbone as it was is the reference policy.
+        display.begin("samples of the policy", 1)
+        samples = open_samples(config.eval, folder.path, model, held, seed=config.seed)
+        display.advance(f"{sum(len(one.texts) for one in samples)} answers")
+        if held and config.eval.num_sample_prompts and not samples and not can_write(model):
+            display.say(
+                "samples of the policy: none, for this backbone does not write; eval.samples names a file of some"
+            )
         yield _Run(
             folder=folder,
             keeper=Keeper(store, _Settled(model, reference, config.eval.max_tokens)),
@@ -138,7 +145,8 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
             model=model,
             split=split,
             reference=reference,
-            evaluator=RewardEvaluator(model, held, max_tokens=config.eval.max_tokens),
+            evaluator=RewardEvaluator(model, held, max_tokens=config.eval.max_tokens, samples=samples),
+            guard=CollapseGuard(config.train.collapse, _teller(folder, display), has_bias=config.head.bias),
             interrupted=stack.enter_context(interrupts(display)),
             resumed=resumed,
             evals=folder.read_evals(),
@@ -175,6 +183,8 @@ async def _train(run: _Run, config: RewardRunConfig) -> RewardRunResult:
         _evaluate(run, config, "before", 0)
     run.display.begin(STAGE, stage.settings.max_steps, done=stage.progress.step)
     await train(stage)
+    if stage.guard and stage.guard.stops:
+        raise CollapseError(f"{STAGE} step {stage.progress.step}: {run.guard.message}")
     found = _evaluate(run, config, "after rm", stage.progress.step)
     stage.learner.close()
     assert run.keeper.newest is not None
@@ -222,6 +232,7 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
         write=_writer(run, config, steps),
         save=run.keeper.save,
         interrupted=run.interrupted,
+        guard=run.guard,
     )
 
 
@@ -252,6 +263,9 @@ def _evaluate(run: _Run, config: RewardRunConfig, label: str, step: int) -> Mapp
     line = found.record(config.seed)
     rows = "".join(json.dumps(item.record()) + "\n" for item in found.judged)
     write_file(pairs_file(run.folder.path, label), rows.encode())
+    if found.samples:
+        rows = "".join(json.dumps(item.record()) + "\n" for item in found.samples)
+        write_file(pairs_file(run.folder.path, f"{label} samples"), rows.encode())
     run.folder.append_eval(line)
     run.evals.append(line)
     _mind_collapse(run, config, found, step)
@@ -263,13 +277,21 @@ def pairs_file(run_folder: Path, label: str) -> Path:
     return run_folder / EVALUATIONS / f"{label.replace(' ', '_')}.jsonl"
 
 
+def _teller(folder: RunFolder, display: Display) -> Callable[[int, str, str], None]:
+    def tell(step: int, kind: str, message: str) -> None:
+        folder.append_event(STAGE, step, kind, message)
+        display.say(f"{STAGE} step {step}: {message}")
+
+    return tell
+
+
 def _mind_collapse(run: _Run, config: RewardRunConfig, found: RewardEvaluation, step: int) -> None:
-    wrong = found.collapse()
-    if wrong is None or step == 0:
+    first = run.evals[0] if run.evals and run.evals[0]["step"] < step else None
+    wrong = found.collapse(first) if step else []
+    if not wrong:
         return
-    advice = (
-        "raise loss.variance_floor or loss.centering, lower train.learning_rate, or keep head.bias = true"
-    )
+    message = f"collapsed: {'; '.join(wrong)}; {ADVICE}"
     if config.train.collapse == "stop":
-        raise CollapseError(f"rm step {step}: collapsed: {wrong}; {advice}")
-    run.display.say(f"rm step {step}: collapsed: {wrong}; {advice}")
+        run.folder.append_event(STAGE, step, "collapse_stop", message)
+        raise CollapseError(f"{STAGE} step {step}: {message}")
+    run.guard.tell(step, "collapse_alarm", message)

@@ -32,8 +32,6 @@ CRITIQUE = "critique_start"
 """Key of `Turn.facts`: at which token of a judged response its critique begins."""
 ATTRIBUTE = "attribute/"
 """Prefix of the parts that rate one attribute, in [-1, 1]."""
-OPEN_ENDED = "open_ended"
-"""Key of `Problem.info`: whether many answers may be good. Without it: a problem without a target is open-ended."""
 
 
 class Totals(NamedTuple):
@@ -74,12 +72,6 @@ class RewardBatch:
 
     micro: tuple[RewardMicroBatch, ...]
     totals: Totals
-
-
-def is_open_ended(group: ScoredGroup) -> bool:
-    """Whether many answers to the group's problem may be good."""
-    problem = group.group.problem
-    return bool(problem.info.get(OPEN_ENDED, problem.target is None))
 
 
 def pack_rewards(credited: Sequence[CreditedGroup], *, model: RewardModel, max_tokens: int) -> RewardBatch:
@@ -143,8 +135,9 @@ def _micro(groups: Sequence[ScoredGroup], model: RewardModel) -> RewardMicroBatc
             better, worse = order
             margin = group.scores[better].part(MARGIN)
             gap = 0.0 if margin is None or margin.value is None else margin.value
-            pairs.append((row + better, row + worse, gap, labels[0] == labels[1], is_open_ended(group)))
-            names.append(group.group.problem.id)
+            problem = group.group.problem
+            pairs.append((row + better, row + worse, gap, labels[0] == labels[1], problem.is_open_ended))
+            names.append(problem.id)
         elif len(labels) > 2:
             lists.append([row + place for place in order])
         parents += [index] * len(labels)
@@ -239,11 +232,14 @@ class RewardLearner:
                 total.backward()  # type: ignore[no-untyped-call]
             shares.append(_measured(micro, read, terms, self.model))
             reads.append(_detached(read))
-        self.model.heads.observe(_joined(reads))
+        read = _joined(reads)
+        self.model.heads.observe(read)
         rate = learning_rate(self.config, self.num_steps)
         norm, finite = self.optimizer.step(rate)
         self.model.trunk.version += 1
+        spread = {"reward_health/u_std": Mean(float(read.u_B.std()), 1)} if len(read.u_B) > 1 else {}
         return merge(shares) | {
+            **spread,
             "grad_norm": Mean(norm if finite else 0.0, 1),
             "learning_rate": Mean(rate, 1),
             "signal/nonfinite_updates": Sum(float(not finite)),

@@ -105,6 +105,11 @@ class GenerativeJudge:
             if config.meta is not None:
                 meta = _folder("meta", config.meta)
                 self._meta = load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
+                if "verdict" in self._meta.reader.config.fields:
+                    raise ModelError(
+                        f"meta: {config.meta}: this reward model is shown a rule's verdict, and nobody gives one on a "
+                        'critique; name another, trained without input.fields = ["verdict"]'
+                    )
                 versions.append(self._meta.version)
             self._version = "+".join(versions)
             engine = LocalEngine(policy, max_batch_rows=config.max_batch_rows)

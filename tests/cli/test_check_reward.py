@@ -129,38 +129,92 @@ def test_responses_that_would_be_cut_are_counted(tmp_path: Path, capsys: pytest.
     ("source", "said"),
     [
         ("pypi:minilm", "did you mean 'pypi:minilm-l6'"),
+        ("builtin:tiny2", "unknown built-in model 'builtin:tiny2'; there is builtin:tiny"),
         ("./nowhere", "no such folder"),
+        ("./nowhere.gguf", "no such GGUF file"),
         ("{here}/empty", "no config.json"),
-        ("{here}/rm", "is a reward model with a binned head"),
+        ("{here}/bare", "no *.safetensors file"),
+        ("{here}/rm", 'a reward model with head.kind = "binned" (the recipe: "scalar"); head.bias = false'),
+        (
+            "{here}/fields",
+            'input.fields = ["verdict"] (the recipe: []); leave [input] out, or start from the',
+        ),
+        ("{here}/other", "its tokenizer is another than the one this reward model was trained with"),
         ("{here}/broken", "the folder is damaged"),
+        (
+            "{here}/old",
+            "was written another way (format 1), so every score would be of other words; train it",
+        ),
     ],
 )
 def test_a_backbone_that_cannot_be_had_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, said: str
 ) -> None:
-    for name, meta in (("empty", None), ("rm", '{"head": {"kind": "binned"}}'), ("broken", "{")):
-        (tmp_path / name).mkdir()
-        if meta:
-            (tmp_path / name / "config.json").write_text("{}")
-            (tmp_path / name / "reward_model.json").write_text(meta)
-    path = recipe(tmp_path, pairs(12))
+    metas = {
+        "bare": None,
+        "rm": meta(head={"kind": "binned", "bias": False}),
+        "fields": meta(input={"fields": ["verdict"]}),
+        "other": meta(tokenizer="0" * 16),
+        "broken": "{",
+        "old": meta(format=1, input={"critique": {}}),
+    }
+    (tmp_path / "empty").mkdir()
+    for name, text in metas.items():
+        backbone(tmp_path / name)
+        if text is not None:
+            (tmp_path / name / "reward_model.json").write_text(text)
+            (tmp_path / name / "model.safetensors").touch()
+    path = recipe(tmp_path, pairs(12), "[input]\nmax_length = 99\n")
     code, _, err = check(capsys, path, "--set", f"model.source={source.format(here=tmp_path)}", "--no-data")
     assert code == 2
     assert said in err
     assert len(err.strip().splitlines()) == 1
 
 
-def test_tokens_are_counted_by_the_model_s_own_tokenizer(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def meta(**changes: object) -> str:
+    return json.dumps({"format": 2, "head": {}, "input": {}, "tokenizer": "", **changes})
+
+
+def backbone(folder: Path) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    folder = tmp_path / "model"
     folder.mkdir()
     tokenizer = Tokenizer(models.WordLevel({"x": 0, "?": 1}, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text('{"max_position_embeddings": 50}')
+
+
+def test_a_reward_model_s_own_input_holds_where_the_recipe_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backbone(tmp_path / "rm")
+    (tmp_path / "rm" / "model.safetensors").touch()
+    (tmp_path / "rm" / "reward_model.json").write_text(meta(input={"max_length": 30, "fields": ["verdict"]}))
+    code, out, _ = check(capsys, recipe(tmp_path, pairs(12)), "--set", f"model.source={tmp_path / 'rm'}")
+    assert "input.fields shows a rule's verdict, but none of " in out
+    assert code == 2
+    rated = [
+        {
+            "prompt": row["prompt"],
+            "responses": [
+                {"response": text, "overall_score": score, "annotations": {"verdict": score}}
+                for text, score in (("a", 1), ("b", 0))
+            ],
+        }
+        for row in pairs(12)
+    ]
+    code, out, _ = check(capsys, recipe(tmp_path, rated), "--set", f"model.source={tmp_path / 'rm'}")
+    assert "every response fits into 30 tokens" in out
+    assert code == 0
+
+
+def test_tokens_are_counted_by_the_model_s_own_tokenizer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "model"
+    backbone(folder)
+    (folder / "model.safetensors").touch()
     rows = pairs(12)
     rows[3]["chosen"] = "x " * 49
     rows[4]["chosen"] = "x " * 48
@@ -239,6 +293,61 @@ def test_a_reward_model_without_its_verdict_is_refused_without_torch(tmp_path: P
     assert 'name the part that gives it, for example verdict = "math"' in line
 
 
+RATED = [
+    {"prompt": f"Question {n} of many", "response": text, "helpfulness": score, "verbosity": 1}
+    for n in range(12)
+    for text, score in ((f"good {n}", 4), (f"bad {n}", 2))
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "said"),
+    [
+        (
+            pairs(12),
+            "[loss]\nlistwise = 0.5\n",
+            "loss.listwise: 0.5, but the training data hold no prompts with",
+        ),
+        (
+            pairs(12),
+            "[loss]\npointwise = 1.0\n",
+            "loss.pointwise: 1, but the training data hold no answers with",
+        ),
+        (
+            RATED,
+            '[head]\nkind = "attributes"\nattributes = ["helpfullness", "verbosity"]\n',
+            "head.attributes: no answer of the training data is rated by 'helpfullness' (did you mean 'helpfulness'?)",
+        ),
+        (
+            pairs(12),
+            '[head]\nkind = "attributes"\nattributes = ["clarity"]\n',
+            "head.attributes: no answer of the training data is rated by 'clarity'; they hold no ratings at all",
+        ),
+        (pairs(12), "[input]\ncritique = {}\n", "pairs hold no critique of both sides"),
+        (RATED[::2], "", "no pair of answers; expected at least one"),
+    ],
+)
+def test_what_a_recipe_asks_for_and_its_data_do_not_have_is_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[dict[str, Any]], more: str, said: str
+) -> None:
+    code, out, _ = check(capsys, recipe(tmp_path, rows, more))
+    assert code == 2
+    assert said in out
+    assert out.endswith("1 problem\n")
+
+
+def test_lists_ratings_and_answers_without_a_partner_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = check(capsys, recipe(tmp_path, RATED, "[loss]\nlistwise = 0.5\npointwise = 1.0\n"))
+    assert code == 0
+    assert "lists to train on, " in out
+    code, out, _ = check(capsys, recipe(tmp_path, RATED[::2], "[loss]\npointwise = 1.0\n"))
+    assert code == 0
+    assert "12 rated answers without a partner, from which loss.pointwise learns" in out
+    assert "split  12 single answers to train on, 0 held out" in out
+
+
 @pytest.mark.slow
 def test_torch_is_not_imported() -> None:
     for name in ("reward_model", "preferences"):
@@ -261,6 +370,9 @@ def test_pairs_that_a_run_mixes_with_its_own_are_checked(
     assert (code, err) == (0, "")
     assert "rm.more.human  " in out
     assert "12 rows, 12 pairs" in out
+    code, out, _ = check(capsys, "quickstart", *sets, "--set", "rm.loss.listwise=1.0")
+    assert code == 2
+    assert "rm.loss.listwise: no set of rm.more holds" in out
     human.write_text('{"prompt": "Q", "chosen": "the same", "rejected": "the same"}\n')
     code, out, _ = check(capsys, "quickstart", *sets)
     assert code == 2

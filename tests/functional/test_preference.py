@@ -104,6 +104,27 @@ def test_plackett_luce_by_hand() -> None:
     assert preference.plackett_luce(utility, mask).exp().tolist() == pytest.approx([3.0, 4 / 3], rel=1e-5)
 
 
+def test_equal_ranks_are_left_unordered_by_hand() -> None:
+    # weights 3, 2, 1. Ranks 1 1 2: 3 of {3, 1} and 2 of {2, 1}, whichever of the two comes first: 4/3 * 3/2 = 2.
+    # Ranks 1 2 2: 3 of {3, 2, 1}, then nothing: 6/3 = 2. All equal: nothing is asked.
+    utility = torch.tensor([[3.0, 2.0, 1.0]]).log().repeat(4, 1)
+    ranks = torch.tensor([[1, 1, 2], [1, 2, 2], [5, 5, 5], [1, 2, 3]])
+    found = preference.plackett_luce(utility, torch.ones_like(ranks), ranks).exp()
+    assert found.tolist() == pytest.approx([2.0, 2.0, 1.0, 3.0], rel=1e-5)
+
+
+@QUICK
+@given(st.lists(st.tuples(reals, st.integers(0, 2)), min_size=4, max_size=4), st.permutations(range(4)))
+def test_the_order_in_which_a_ranked_list_stands_says_nothing(
+    rows: list[tuple[float, int]], order: list[int]
+) -> None:
+    utility = torch.tensor([[u for u, _ in rows]], dtype=torch.float64)
+    ranks = torch.tensor([[rank for _, rank in rows]])
+    all_there = torch.ones_like(ranks)
+    moved = preference.plackett_luce(utility[:, order], all_there, ranks[:, order])
+    assert torch.allclose(preference.plackett_luce(utility, all_there, ranks), moved)
+
+
 @QUICK
 @given(st.lists(reals, min_size=3, max_size=3))
 def test_the_orders_of_a_list_have_probabilities_that_sum_to_one(utility: list[float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -210,6 +211,9 @@ def test_a_collapse_stops_the_training_long_before_its_end_and_a_resume_does_not
         (["model.source=builtin:huge"], "unknown built-in model"),
         (["data.train.worked.num_pairs=2"], "held out"),
         (["eval.samples=./none.jsonl"], "eval.samples: none.jsonl: no such file"),
+        (["loss.listwise=1.0"], "loss.listwise: 1, but the training data hold no prompts with several"),
+        (["loss.pointwise=1.0"], "loss.pointwise: 1, but the training data hold no answers with an overall"),
+        (["head.kind=attributes", "head.attributes=['clear']"], "no answer of the training data is rated by"),
     ],
 )
 def test_what_cannot_work_is_told_in_one_line(tmp_path: Path, settings: list[str], told: str) -> None:
@@ -217,6 +221,7 @@ def test_what_cannot_work_is_told_in_one_line(tmp_path: Path, settings: list[str
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists(), "a run that never began leaves nothing behind"
 
 
 def test_pairs_that_an_audit_overturns_are_refused(tmp_path: Path) -> None:
@@ -232,3 +237,117 @@ def test_pairs_that_an_audit_overturns_are_refused(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "labelled the wrong way" in done.stderr
+
+
+MIXED = """
+kind = "reward_model"
+name = "rm"
+save_steps = 1
+save_total_limit = 9
+[model]
+source = "builtin:tiny"
+[data]
+eval_fraction = 0.3
+[data.train.lists]
+kind = "jsonl"
+path = "lists.jsonl"
+[data.train.labels]
+kind = "jsonl"
+path = "labels.jsonl"
+[data.train.pairs]
+kind = "jsonl"
+path = "pairs.jsonl"
+bad_rows = "leave_out"
+[input]
+max_length = 60
+[loss]
+listwise = 1.0
+pointwise = 0.5
+[train]
+max_steps = 5
+batch_size = 12
+learning_rate = 1e-3
+[eval]
+before = false
+"""
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def train(tmp_path: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "guerdon", "rm", "train", *extra]
+    return subprocess.run(words, env=environment(), capture_output=True, text=True, check=False, cwd=tmp_path)
+
+
+def test_lists_ratings_and_pairs_are_learned_together_and_resume_to_the_bit(tmp_path: Path) -> None:
+    some = range(20)
+    write(
+        tmp_path / "lists.jsonl",
+        [{"prompt": f"list {n}?", "responses": ["best", "fair", "poor"], "scores": [9, 1, 1]} for n in some],
+    )
+    write(
+        tmp_path / "labels.jsonl",
+        [{"prompt": f"label {n}!", "completion": "a", "label": n % 2 == 0} for n in some],
+    )
+    pairs = [{"prompt": f"pair {n}." + "so" * 40 * (n % 2), "chosen": "yes", "rejected": "no"} for n in some]
+    write(tmp_path / "pairs.jsonl", [*pairs, {"prompt": "x", "chosen": "same", "rejected": "same"}])
+    (tmp_path / "rm.toml").write_text(MIXED)
+    done = train(tmp_path, "rm.toml")
+    assert done.returncode == 0, done.stderr
+    assert "lists, 20 single answers, " in done.stderr
+    assert (
+        "data.train.pairs: 1 of 21 rows cannot be used and are left out: line 21: chosen and" in done.stderr
+    )
+    assert (
+        "lost their beginning and 0 were left out for a response that does not fit into 60 tokens"
+        in done.stderr
+    )
+    folder = tmp_path / "runs" / "rm"
+    first = learned(folder)
+    assert all(line["loss/listwise"] > 0 and line["loss/pointwise"] > 0 for line in first)
+    assert sum(line["signal/prompts_cut"] for line in first) > 0
+    kept = json.loads((folder / "left_out.json").read_text())["sets"]["data.train.pairs"]["bad_rows"]
+    assert [row["place"] for row in kept] == ["line 21"]
+    assert json.loads((folder / "config.json").read_text())["config"]["input"]["max_length"] == 60
+
+    shutil.copytree(folder, tmp_path / "again")
+    for step in (3, 4, 5):  # as if it had been stopped after step 2
+        shutil.rmtree(tmp_path / "again" / "checkpoints" / f"checkpoint-rm-{step:05d}")
+    done = train(tmp_path, "--resume", "again")
+    assert done.returncode == 0, done.stderr
+    assert learned(tmp_path / "again") == first
+    assert same_weights(tmp_path / "again", folder)
+
+
+def test_answers_that_have_no_partner_are_trained_on_without_an_evaluation(tmp_path: Path) -> None:
+    write(
+        tmp_path / "labels.jsonl",
+        [{"prompt": f"label {n}!", "completion": "a", "label": n % 2 == 0} for n in range(20)],
+    )
+    recipe = MIXED.partition("[data.train.lists]")[0] + MIXED[MIXED.index("[data.train.labels]") :]
+    recipe = recipe.partition("[data.train.pairs]")[0] + MIXED[MIXED.index("[input]") :]
+    (tmp_path / "rm.toml").write_text(recipe.replace("listwise = 1.0\n", ""))
+    done = train(tmp_path, "rm.toml", "--set", "train.max_steps=1", "--set", "train.batch_size=4")
+    assert done.returncode == 0, done.stderr
+    assert "nothing is held out, for no answer has a partner" in done.stderr
+    assert "accuracy" not in done.stderr
+    (line,) = learned(tmp_path / "runs" / "rm")
+    assert line["loss/pointwise"] > 0
+    assert not (tmp_path / "runs" / "rm" / "evals.jsonl").exists()
+
+    write(
+        tmp_path / "theirs.jsonl", [{"prompt": f"label {n}!", "completion": "b" * (n + 1)} for n in range(9)]
+    )
+    settings = ["train.max_steps=2", "eval.eval_steps=1", "eval.samples=./theirs.jsonl", "name=seen"]
+    done = train(tmp_path, "rm.toml", *[part for item in settings for part in ("--set", item)])
+    assert done.returncode == 0, done.stderr
+    assert "the scores are seen on eval.samples alone" in done.stderr
+    last = lines(tmp_path / "runs" / "seen", "evals.jsonl")[-1]
+    assert (last["label"], last["num_problems"]) == ("after rm", 0)
+    assert "reward_health/sample_u_std" in last["metrics"]
+    assert len(lines(tmp_path / "runs" / "seen" / "evals", "after_rm_samples.jsonl")) == 9
+    page = (tmp_path / "runs" / "seen" / "report.html").read_text()
+    assert "No pair could be judged" in page
+    assert "Saturated samples" in page

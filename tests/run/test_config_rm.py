@@ -158,3 +158,12 @@ def test_people_s_pairs_mix_with_the_run_s_own() -> None:
 def test_a_mix_that_does_not_add_up_is_refused(rm: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         config(rm=rm)
+
+
+def test_losses_that_nothing_reads_are_told_under_the_stage_s_name() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(rm={"head": {"kind": "binned"}, "loss": {"use_margin": True, "listwise": 1.0}})
+    assert caught.value.problems == (
+        "rm.loss.use_margin: nothing reads it, because head.kind is 'binned'; remove the key",
+        "rm.loss.listwise: the run's own answers come as pairs; add a set of lists to rm.more, or remove the key",
+    )

@@ -129,6 +129,15 @@ def test_a_folder_that_is_not_there_is_one_line() -> None:
         judge(path="runs/none/at/all").check()
 
 
+def test_a_meta_reward_model_may_write_critiques_of_its_own(tmp_path: Path) -> None:
+    tiny_reward_model(critique={"max_length": 8}).save(tmp_path / "meta")
+    found = judge(meta=str(tmp_path / "meta"), kept_votes=1)
+    found.check()
+    (weighed,) = found._weighed([vote((0, 1), (10, 1))])
+    assert -1.0 <= weighed.worth <= 1.0
+    assert weighed.worth != 0.0
+
+
 def test_a_meta_reward_model_that_needs_a_verdict_is_refused(tmp_path: Path) -> None:
     tiny_reward_model(fields=("verdict",)).save(tmp_path / "meta")
     with pytest.raises(ModelError, match=r"meta: .* is shown a rule's verdict, and nobody gives one"):

@@ -15,7 +15,7 @@ from guerdon.models.config import CritiqueConfig
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.rollout.engine import Completion, Request
 from guerdon.run.critiques import CritiqueWriter, with_writer
-from guerdon.run.reward_source import PreferenceSource, shown_pair
+from guerdon.run.reward_source import PreferenceSource, shown_of
 from rewarding import judged, pair, problem, tiny_reward_model
 
 
@@ -139,7 +139,7 @@ def test_the_critique_loss_is_the_mean_negative_log_likelihood_of_the_critiques_
     pairs = list(arith_pairs(2, 0))
     total, count = 0.0, 0
     for one in pairs:
-        shown = shown_pair(one)
+        shown = shown_of(one)
         encoded = model.encode(*shown)
         for ids, start in zip(encoded.responses, encoded.critique_starts, strict=True):
             assert ids is not None

@@ -11,14 +11,13 @@ import torch
 
 from guerdon.core.errors import DataError, UserError
 from guerdon.core.types import Message, Problem
-from guerdon.data.preferences.pairing import Answer, Candidates
 from guerdon.explain.reward_model.summary import Summary
 from guerdon.models.config import InputConfig, ModelConfig
 from guerdon.models.reward import RewardScores, Shown
 from guerdon.models.version import version_of
 from guerdon.run import measure_reward
 from guerdon.run.measure_reward import matrices_of, measure_reward_models
-from rewarding import problem, tiny_reward_model
+from rewarding import tiny_reward_model
 
 
 @pytest.fixture
@@ -107,13 +106,6 @@ def test_verdicts_are_shown_as_in_training_and_missing_ones_told(
 ) -> None:
     reward_model = tiny_reward_model(fields=("verdict",))
     reward_model.save(tmp_path / "model")
-    answers = [
-        Answer(text="four", score=3.0, ratings={"verdict": 1.0}),
-        Answer(text="five", score=2.0, ratings={"verdict": 0.0}),
-        Answer(text="six", score=1.0),
-    ]
-    shown = measure_reward._shown_list(Candidates(problem=problem(), answers=tuple(answers)))
-    assert shown.verdicts == ["right", "wrong", None]
     measure_reward_models([str(tmp_path / "model")], data=[pairs(tmp_path, "bare.jsonl", 3)])
     told = capsys.readouterr().err
     assert "bare.jsonl: this reward model is shown a rule's verdict, and 6 of 6 responses have none" in told

@@ -13,7 +13,7 @@ from guerdon.run.reward_eval import (
     RewardEvaluator,
     accuracy_of,
 )
-from guerdon.run.reward_source import shown_pair
+from guerdon.run.reward_source import asked_of
 from rewarding import digits_pairs, pair, problem, tiny_reward_model
 
 
@@ -104,7 +104,7 @@ def test_samples_of_the_policy_have_figures_and_alarms_of_their_own() -> None:
 def test_u_that_shrinks_to_nothing_is_seen_although_the_scores_are_rescaled() -> None:
     model = tiny_reward_model()
     pairs = digits_pairs(20, seed=0)
-    reference = [shown_pair(item) for item in digits_pairs(20, seed=1)]
+    reference = [asked_of(item) for item in digits_pairs(20, seed=1)]
     evaluator = RewardEvaluator(model, pairs, max_tokens=4096)
     with model.settled(reference, max_tokens=4096):
         first = evaluator.evaluate("before", 0).record(0)

@@ -57,6 +57,12 @@ def test_what_is_no_benchmark_is_preferences(tmp_path: Path) -> None:
     assert [[answer.score for answer in one.answers] for one in lists] == [[1, 3, 2]]
 
 
+def test_answers_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
+    alone = write(tmp_path / "p.jsonl", {"prompt": "q", "completion": "a", "label": True})
+    with pytest.raises(DataError, match=r"1 rows and no pair of answers \(1 prompts with one answer\)"):
+        read_eval_file(alone)
+
+
 def test_parquet_and_json_arrays_are_read_too(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([TWO, TWO]), tmp_path / "two.parquet")
     assert len(read_eval_file(str(tmp_path / "two.parquet")).items) == 2

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 
 from guerdon.core.errors import DataError
-from guerdon.core.types import Preference, ScoredGroup
+from guerdon.core.types import ScoredGroup
+from guerdon.data.preferences.judged import Judged
+from guerdon.data.preferences.pairing import Answer, Candidates
 from guerdon.models.reward import RewardModel
-from guerdon.run.reward_source import PreferenceSource, rating_scale, verdicts_of
+from guerdon.run.reward_source import PreferenceSource, asked_of, rating_scales, shown_of
 from rewarding import pair, problem, tiny_reward_model
 
 
-def groups(model: RewardModel, *pairs: Preference, too_long: str = "leave_out") -> list[ScoredGroup]:
+def groups(model: RewardModel, *pairs: Judged, too_long: str = "leave_out") -> list[ScoredGroup]:
     source = PreferenceSource(pairs, model, too_long=too_long)
     return asyncio.run(source.scored(1, source.problems))
 
@@ -46,25 +49,77 @@ def test_a_pair_that_does_not_fit_is_left_out_and_counted_or_refused() -> None:
         groups(model, long, too_long="refuse")
 
 
+def rating(group: ScoredGroup, place: int, name: str = "rating") -> float | None:
+    part = group.scores[place].part(name)
+    return None if part is None else part.value
+
+
 def test_the_scale_of_ratings_is_that_of_the_whole_set() -> None:
     pairs = [
         pair("a", chosen_ratings={"score": 9.0}, rejected_ratings={"score": 1.0, "clear": 3.0}),
         pair("b", chosen_ratings={"score": 5.0}),
     ]
-    assert rating_scale(pairs) == {"score": (1.0, 9.0), "clear": (3.0, 3.0)}
+    assert rating_scales(pairs) == {"": {"score": (1.0, 9.0), "clear": (3.0, 3.0)}}
     first, second = groups(tiny_reward_model(), *pairs)
-    middle = second.scores[0].part("rating")
-    assert middle is not None
-    assert middle.value == 0.0
-    only = first.scores[1].part("attribute/clear")
-    assert only is not None
-    assert only.value == 0.0  # everybody has the same: it says nothing
+    assert rating(second, 0) == 0.0
+    assert rating(second, 0, "attribute/score") == 0.0
+    assert rating(first, 1, "attribute/clear") == 0.0  # everybody has the same: it says nothing
+
+
+def in_set(name: str, item: Judged) -> Judged:
+    return dataclasses.replace(item, problem=problem(item.problem.id, set=name))
+
+
+def test_each_set_has_a_scale_of_its_own() -> None:
+    few = in_set("few", pair("a", chosen_ratings={"score": 4.0}, rejected_ratings={"score": 0.0}))
+    many = in_set("many", pair("b", chosen_ratings={"score": 10.0}, rejected_ratings={"score": 1.0}))
+    found = groups(tiny_reward_model(), few, many)
+    assert [rating(group, place) for group in found for place in (0, 1)] == [1.0, -1.0, 1.0, -1.0]
+
+
+def answers(name: str, **scores: float | None) -> Candidates:
+    found = tuple(
+        Answer(text=text, score=score, ratings={"score": score or 0.0}) for text, score in scores.items()
+    )
+    return Candidates(problem=problem(name), answers=found)
+
+
+def test_a_list_is_one_group_and_a_rated_answer_another() -> None:
+    alone = Candidates(
+        problem=problem("b"), answers=(Answer(text="fine", score=1.0, ratings={"label": 1.0}),)
+    )
+    listed, single = groups(tiny_reward_model(), answers("a", good=3.0, fair=2.0, poor=2.0), alone)
+    assert [score.value for score in listed.scores] == [3.0, 2.0, 2.0]
+    assert [rollout.text for rollout in listed.group.rollouts] == ["good", "fair", "poor"]
+    assert [rating(listed, place) for place in range(3)] == [1.0, -1.0, -1.0]
+    assert listed.scores[0].part("label") is None, "a label makes a pair"
+    assert [rollout.text for rollout in single.group.rollouts] == ["fine"]
+    assert rating(single, 0) == 1.0, "good is 1 even where the set holds nothing bad"
+
+
+def test_a_list_with_an_answer_that_does_not_fit_is_left_out_or_refused() -> None:
+    model = tiny_reward_model(max_length=64)
+    long = answers("a", good=3.0, fair=2.0, **{"x" * 200: 1.0})
+    assert groups(model, long) == []
+    with pytest.raises(DataError, match="response 3 does not fit into 64 tokens"):
+        groups(model, long, too_long="refuse")
+
+
+def test_prompts_that_were_cut_are_counted() -> None:
+    model = tiny_reward_model(max_length=40)
+    source = PreferenceSource([pair("a"), pair("b" * 60)], model, too_long="refuse")
+    asyncio.run(source.scored(1, source.problems))
+    assert source.metrics["signal/prompts_cut"].value == 1.0
 
 
 def test_a_model_that_is_shown_verdicts_needs_some_to_learn_from() -> None:
     model = tiny_reward_model(fields=("verdict",))
     rated = pair("a", chosen_ratings={"verdict": 1.0})
     assert len(groups(model, rated, pair("b"))) == 2  # some pairs may lack one
+    single = Candidates(
+        problem=problem("c"), answers=(Answer(text="fine", score=1.0, ratings={"verdict": 1.0}),)
+    )
+    assert len(groups(model, pair("a"), single)) == 2
     with pytest.raises(DataError, match="none of 2 training pairs holds one"):
         groups(model, pair("a"), pair("b"))
 
@@ -72,5 +127,14 @@ def test_a_model_that_is_shown_verdicts_needs_some_to_learn_from() -> None:
 def test_verdicts_in_words() -> None:
     ratings = {"verdict": 1.0}, {"verdict": 0.0}
     judged = pair(chosen_ratings=ratings[0], rejected_ratings=ratings[1])
-    assert verdicts_of(judged) == ("right", "wrong")
-    assert verdicts_of(pair()) == (None, None)
+    assert shown_of(judged).verdicts == ["right", "wrong"]
+    assert shown_of(pair()).verdicts == [None, None]
+    rated = Answer(text="four", score=3.0, ratings={"verdict": 1.0}), Answer(text="six", score=1.0)
+    assert shown_of(Candidates(problem=problem(), answers=rated)).verdicts == ["right", None]
+
+
+def test_who_scores_is_shown_verdicts_and_writes_its_own_critiques() -> None:
+    item = pair(chosen_critique="fine", rejected_critique="poor", chosen_ratings={"verdict": 1.0})
+    assert shown_of(item).critiques == ["fine", "poor"]
+    assert asked_of(item).critiques is None
+    assert asked_of(item).verdicts == ["right", None]

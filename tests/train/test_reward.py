@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 from collections.abc import Sequence
 
 import pytest
 import torch
 
 from guerdon.core.types import CreditedGroup, Preference
+from guerdon.data.preferences.judged import Judged
+from guerdon.data.preferences.pairing import Answer, Candidates
 from guerdon.models.config import HeadConfig, InputConfig, LoraConfig, ModelConfig
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.models.reward_loading import load_reward_model
@@ -21,7 +24,7 @@ OPTIM = OptimConfig(learning_rate=1e-3, lr_scheduler_type="constant", max_steps=
 EVERYTHING = RewardLossConfig(use_margin=True, label_smoothing=0.1, pointwise=0.5, centering=0.1, bias=0.3)
 
 
-def credited(model: RewardModel, pairs: Sequence[Preference]) -> list[CreditedGroup]:
+def credited(model: RewardModel, pairs: Sequence[Judged]) -> list[CreditedGroup]:
     source = PreferenceSource(pairs, model, too_long="refuse")
     return judged(asyncio.run(source.scored(1, source.problems)))
 
@@ -115,36 +118,19 @@ def test_each_member_of_an_ensemble_sees_about_half_and_always_the_same_half() -
     assert torch.equal(first.weight_EN, again.weight_EN)
 
 
+def listed(name: str, **scores: float) -> Candidates:
+    answers = tuple(Answer(text=text, score=score) for text, score in scores.items())
+    return Candidates(problem=problem(name), answers=answers)
+
+
 def test_a_list_is_learned_as_a_whole() -> None:
-    import dataclasses
-
-    from guerdon.core.types import Score
-
     model = tiny_reward_model()
-    item = problem("list")
-    texts = ("nine", "five", "one!")
-    encoded = model.encode(item, texts)
-    (group,) = credited(model, [pair("list", "nine", "five")])
-    rollouts = tuple(
-        dataclasses.replace(
-            group.scored.group.rollouts[0],
-            index=index,
-            turns=(
-                dataclasses.replace(
-                    group.scored.group.rollouts[0].turns[0], completion_ids=ids or (), text=text
-                ),
-            ),
-        )
-        for index, (text, ids) in enumerate(zip(texts, encoded.responses, strict=True))
-    )
-    scores = tuple(Score(value=value, parts=()) for value in (0.2, 0.9, 0.5))
-    scored = dataclasses.replace(
-        group.scored, group=dataclasses.replace(group.scored.group, rollouts=rollouts), scores=scores
-    )
+    texts = {"nine": 0.2, "five": 0.9, "one": 0.5}
     learner = RewardLearner(model, RewardLossConfig(ranking="none", listwise=1.0), OPTIM)
+    groups = credited(model, [listed("list", **texts)])
     for _ in range(12):
-        learner.step([pack_rewards(judged([scored]), model=model, max_tokens=500)])
-    u = model.score([Shown(item, texts)])[0].u_B
+        learner.step([pack_rewards(groups, model=model, max_tokens=500)])
+    u = model.score([Shown(problem("list"), list(texts))])[0].u_B
     assert u[1] > u[2] > u[0]
 
 
@@ -158,7 +144,7 @@ def learned_with_dropout(
         model = load_reward_model(
             ModelConfig(source="builtin:tiny", lora=lora), HeadConfig(), InputConfig(), seed=0
         )
-        return model, RewardLearner(model, RewardLossConfig(), OPTIM, seed=seed)
+        return model, RewardLearner(model, RewardLossConfig(listwise=0.5), OPTIM, seed=seed)
 
     model, learner = fresh()
     for step in range(3):
@@ -166,8 +152,8 @@ def learned_with_dropout(
             kept = {name: tensor.clone() for name, tensor in learner.state_tensors().items()}
             model, learner = fresh()
             learner.load_state_tensors(kept, num_steps=step, version=step)
-        groups = credited(model, digits_pairs(8, seed=step))
-        batch = pack_rewards(groups, model=model, max_tokens=150)
+        items = [*digits_pairs(8, seed=step), listed("l", good=3.0, fair=2.0, poor=1.0)]
+        batch = pack_rewards(credited(model, items), model=model, max_tokens=180)
         assert len(batch.micro) == 2
         learner.step([batch])
         model.score([Shown(problem(), ("between", "steps"))])
@@ -183,6 +169,38 @@ def test_dropout_acts_in_training_and_repeats_itself() -> None:
     assert same(first, learned_with_dropout(0.3, seed=0, resume_at=2))
     assert not same(first, learned_with_dropout(0.3, seed=1))
     assert not same(first, learned_with_dropout(0.0, seed=0))
+
+
+def test_the_loss_of_a_list_with_equal_scores_is_what_plain_passes_give() -> None:
+    # Two equals above one: each of them is drawn against the worst alone, in whatever order the list stands.
+    scores = {"worst": 1.0, "equal": 3.0, "same": 3.0}
+    only = RewardLossConfig(ranking="none", listwise=0.5, centering=0.0, bias=0.0, variance_floor=0.0)
+    found = []
+    for texts in (list(scores), list(scores)[::-1]):
+        model = tiny_reward_model()
+        u = dict(zip(texts, model.score([Shown(problem("p"), texts)])[0].u_B.tolist(), strict=True))
+        items = [listed("p", **{text: scores[text] for text in texts}), pair("q", "a", "b")]
+        batch = pack_rewards(credited(model, items), model=model, max_tokens=500)
+        assert (batch.totals.lists, batch.totals.pairs) == (1, 1)
+        metrics = RewardLearner(model, only, OPTIM).step([batch]).metrics
+        by_hand = sum(math.log(1 + math.exp(u["worst"] - u[text])) for text in ("equal", "same"))
+        assert metrics["loss/listwise"] == pytest.approx(0.5 * by_hand, abs=1e-5)
+        found.append(metrics["loss"])
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
+
+
+def test_the_accuracy_counts_the_pairs_of_lists_that_have_an_order() -> None:
+    model = tiny_reward_model()
+    u = model.score([Shown(problem("p"), ["a", "b", "c"])])[0].u_B.tolist()
+    best = max(range(3), key=u.__getitem__)
+    scores = dict.fromkeys("abc", 1.0) | {
+        "abc"[best]: 2.0
+    }  # the one it likes best is best, the others are equal
+    only = RewardLossConfig(ranking="none", listwise=1.0)
+    batch = pack_rewards(credited(model, [listed("p", **scores)]), model=model, max_tokens=500)
+    metrics = RewardLearner(model, only, OPTIM).step([batch]).metrics
+    assert metrics["accuracy"] == 1.0
+    assert metrics["margin"] == pytest.approx(1.5 * u[best] - 0.5 * sum(u), abs=1e-5)
 
 
 def test_state_comes_back_bit_for_bit() -> None:
@@ -222,3 +240,36 @@ def held_out_accuracy(kind: str, noise: float) -> float:
 def test_it_learns_what_is_better_and_nothing_from_coins(kind: str) -> None:
     assert held_out_accuracy(kind, noise=0.0) > 0.95
     assert held_out_accuracy(kind, noise=0.5) < 0.85  # the control: labels by coin
+
+
+def alone(pairs: Sequence[Preference]) -> list[Candidates]:
+    """One side of each, rated good or bad."""
+    return [
+        Candidates(
+            problem=item.problem,
+            answers=(Answer(text=(item.rejected, item.chosen)[good], score=good, ratings={"label": good}),),
+        )
+        for index, item in enumerate(pairs)
+        for good in [index % 2]
+    ]
+
+
+def share_of_good_above_bad(noise: float) -> float:
+    model = tiny_reward_model()
+    slow = OPTIM.model_copy(update={"learning_rate": 3e-4})
+    learner = RewardLearner(model, RewardLossConfig(ranking="none", pointwise=1.0), slow)
+    items = alone(digits_pairs(240, seed=0, noise=noise))
+    for start in range(0, len(items), 16):
+        batch = pack_rewards(credited(model, items[start : start + 16]), model=model, max_tokens=4096)
+        assert (batch.totals.rated, batch.totals.pairs, batch.totals.siblings) == (16, 0, 0)
+        learner.step([batch])
+    held = alone(digits_pairs(60, seed=99))
+    found = model.score([Shown(item.problem, [item.answers[0].text]) for item in held])
+    u = [float(one.u_B[0]) for one in found]
+    return sum(good > bad for good in u[1::2] for bad in u[::2]) / 30**2
+
+
+@pytest.mark.learning
+def test_answers_without_a_partner_teach_their_ratings_whichever_these_are() -> None:
+    assert share_of_good_above_bad(noise=0.0) > 0.95
+    assert share_of_good_above_bad(noise=1.0) < 0.05  # the control: every label turned round

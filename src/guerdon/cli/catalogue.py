@@ -94,6 +94,23 @@ def algorithms() -> list[Entry]:
     return [Entry(name, f"{row.help} ({row.paper})", _row_defaults(row)) for name, row in ROWS.items()]
 
 
+def losses() -> list[Entry]:
+    """Losses of `[loss]` of a reward model's recipe."""
+    from guerdon.train.config import RewardLossConfig
+    from guerdon.train.losses import LOSSES
+
+    found = []
+    for name, row in LOSSES.items():
+        keys = [key for key in (row.key, *row.reads) if key]
+        defaults = {key: to_json(RewardLossConfig.model_fields[key].default) for key in keys}
+        if row.ranking:
+            defaults["ranking"] = row.ranking
+        paper = "" if row.paper == "-" else f" ({row.paper})"
+        note = ", ".join(filter(None, (f"needs {row.needs}", row.where and f"{row.where} heads", row.only)))
+        found.append(Entry(name, f"{row.help}{paper}", defaults, note=note))
+    return found
+
+
 def sinks() -> list[Entry]:
     """Values of `report_to`."""
     from guerdon.run.sinks import describe_sinks
@@ -122,6 +139,7 @@ KINDS: dict[str, Callable[[], list[Entry]]] = {
     "nodes": nodes,
     "engines": engines,
     "algorithms": algorithms,
+    "losses": losses,
     "datasets": datasets,
     "preferences": preferences,
     "sinks": sinks,
@@ -168,10 +186,11 @@ def _toml(value: object) -> str:
 
 
 COMMAND = Command(
-    summary="what a recipe can name: verifiers, engines, algorithms, datasets, ...",
+    summary="what a recipe can name: verifiers, engines, algorithms, losses, datasets, ...",
     examples=(
         ("guerdon list verifiers", "what can pay a reward, and with which settings"),
         ("guerdon list algorithms", "every row of the algorithm table"),
+        ("guerdon list losses", "what a reward model can learn from, and which data each loss needs"),
         ("guerdon list recipes --json", "for programs"),
     ),
     configure=_configure,

@@ -131,8 +131,8 @@ def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> 
     if kind == "reward_model":
         from guerdon.cli import check_reward
 
-        reward_model = check_reward.load(what, overrides)
-        problems = check_reward.check_model(reward_model) + check_sinks(reward_model.report_to)
+        reward_model, problems = check_reward.settle(check_reward.load(what, overrides))
+        problems += check_sinks(reward_model.report_to)
         check_data = functools.partial(check_reward.check_data, reward_model)
     else:
         config = _load(kind, what, overrides)
@@ -163,12 +163,22 @@ def _check_data(config: RunConfig | PreferencesRunConfig) -> int:
 
 def _check_more(config: RunConfig | PreferencesRunConfig) -> int:
     """The preferences that stage `rm` mixes with the run's own."""
-    from guerdon.cli.check_reward import check_set
+    from guerdon.cli.check_reward import check_set, holds_lists
+    from guerdon.cli.table import write_line
     from guerdon.run.config import RunConfig
 
     if not isinstance(config, RunConfig) or "rm" not in config.stages:
         return 0
-    return sum(check_set(f"rm.more.{name}", one, config.seed) for name, one in config.rm.more.items())
+    loss, more = config.rm.loss, config.rm.more
+    failed = sum(
+        check_set(f"rm.more.{name}", one, config.seed, alone=loss.pointwise > 0) for name, one in more.items()
+    )
+    if not failed and loss.listwise and not any(holds_lists(one, config.seed) for one in more.values()):
+        write_line(
+            "rm.loss.listwise: no set of rm.more holds a prompt with several ranked answers; remove the key"
+        )
+        return 1
+    return failed
 
 
 def check_sinks(names: Sequence[str]) -> list[str]:
@@ -185,9 +195,11 @@ def check_sinks(names: Sequence[str]) -> list[str]:
 
 def _check_plugins(config: RunConfig | PreferencesRunConfig) -> list[str]:
     """Import the reward functions that a recipe names: all that cannot be had."""
+    from guerdon.run.config import RunConfig
     from guerdon.run.config_rm import own_judges
+    from guerdon.run.reward_setup import stage_problems
 
-    problems = []
+    problems = stage_problems(config) if isinstance(config, RunConfig) else []
     own = own_judges(config.rewards)
     for name, part in config.rewards.items():
         if name in own:  # the run will train it

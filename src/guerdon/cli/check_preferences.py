@@ -46,13 +46,14 @@ def check_preferences(path: str, against: str | None, audit: str | None) -> int:
     return failed + (_write_noise(audit, found.pairs) if audit else 0)
 
 
-def check_set(side: str, what: str, found: PreferenceSet) -> int:
+def check_set(side: str, what: str, found: PreferenceSet, *, alone: bool = False) -> int:
     """Tell of one set: its rows, what contradicts itself, what length alone explains; how many problems.
 
     Args:
         side: what lines begin with, such as `data.train.people`.
         what: where the set is from.
         found: the set, read so that bad rows are left out.
+        alone: whether rated answers without a partner are of use.
     """
     from guerdon.cli.table import write_line
     from guerdon.data.preferences.audit import Audit
@@ -66,8 +67,10 @@ def check_set(side: str, what: str, found: PreferenceSet) -> int:
     if seen.num_pairs:
         _write_length(seen)
     if not found.pairs:
-        write_line(f"{side}  no pair of answers; expected at least one")
-        failed += not found.bad_rows
+        rated = sum(answer.score is not None for one in found.lists for answer in one.answers)
+        single = f"{rated} rated answers without a partner, from which loss.pointwise learns" if rated else ""
+        write_line(f"{side}  {single if alone and rated else 'no pair of answers; expected at least one'}")
+        failed += not found.bad_rows and not (alone and rated)
     return failed
 
 

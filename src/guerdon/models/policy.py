@@ -98,8 +98,7 @@ class Policy:
         Its logits are overwritten by its next call: fresh pages for them would cost more than they do.
         """
         layer = self.causal_lm.get_output_embeddings()
-        bias_V = None if layer.bias is None else layer.bias.detach()
-        return Head(layer.weight.detach(), bias_V, Workspace())
+        return Head(layer.weight, layer.bias, Workspace())
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Name to parameter of all that is trained."""

@@ -20,17 +20,15 @@ import torch
 from torch import Tensor
 
 from guerdon.core.errors import ModelError
-from guerdon.core.seeds import content_hash
 from guerdon.core.types import Problem
 from guerdon.models.attention import PackedLayout, SegmentLayout
 from guerdon.models.heads import Readout, RewardHeads
 from guerdon.models.policy import Policy
 from guerdon.models.reward_input import Encoded, RewardInput
+from guerdon.models.reward_meta import FORMAT, vocabulary_hash
 from guerdon.models.version import META
 
 HEADS = "reward_heads.safetensors"
-FORMAT = 2
-"""Of META; another number is another layout. Until 1, turns stood in no fields."""
 
 
 class Pass(NamedTuple):
@@ -261,7 +259,7 @@ class RewardModel:
             "head": self.heads.config.model_dump(mode="json"),
             "input": self.reader.config.model_dump(mode="json"),
             "source": self.trunk.source,
-            "tokenizer": vocabulary_hash(self.trunk.tokenizer),
+            "tokenizer": vocabulary_hash(self.trunk.tokenizer.get_vocab()),
         }
         (folder / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
         if self.heads.config.kind == "scalar" and not self.encoder:
@@ -271,11 +269,6 @@ class RewardModel:
                 state["score.weight"] = tensors["score.weight"].to(self.trunk.dtype)
                 save_file(state, weights, metadata={"format": "pt"})
                 _declare_classifier(folder / "config.json", self.trunk.tokenizer)
-
-
-def vocabulary_hash(tokenizer: Any) -> str:
-    """Of which number each token has, 16 hexadecimal digits."""
-    return content_hash(json.dumps(sorted(tokenizer.get_vocab().items())))
 
 
 def _declare_classifier(path: Path, tokenizer: Any) -> None:

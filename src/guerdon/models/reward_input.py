@@ -55,9 +55,7 @@ class RewardInput:
         special = sorted({*policy.tokenizer.all_special_tokens, *_added(policy.tokenizer)}, key=len)
         self.special = re.compile("|".join(re.escape(token) for token in reversed(special) if token))
         self.max_length = min(config.max_length, policy.max_context)
-        self.fenced = bool(config.fields or config.critique)
-        """Whether every text stands in a field."""
-        self.fences_turns = self.fenced or encoder
+        self.fences_turns = config.is_fenced or encoder
 
     def encode(
         self,
@@ -155,7 +153,7 @@ class RewardInput:
         )
 
     def _response(self, text: str, verdict: str | None) -> tuple[int, ...]:
-        if not self.fenced:
+        if not self.config.is_fenced:
             return self._ids(self.plain(text), first=False)
         fields = []
         if "verdict" in self.config.fields:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from guerdon.core.config import parse_config
 from guerdon.core.errors import ModelError
 from guerdon.core.seeds import derive_seed
 from guerdon.models import fetch
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.models.heads import RewardHeads
 from guerdon.models.loading import is_encoder, load_backbone
-from guerdon.models.reward import FORMAT, HEADS, RewardModel, vocabulary_hash
+from guerdon.models.reward import HEADS, RewardModel
 from guerdon.models.reward_input import RewardInput, check_tokens
+from guerdon.models.reward_meta import check_settings, check_vocabulary, check_words, read_meta
 from guerdon.models.version import META, version_of
-
-PLAIN = 1
-"""The format before this one: the same wherever turns stand in no fields."""
 
 
 def load_reward_model(
@@ -40,7 +35,7 @@ def load_reward_model(
     Args:
         model: a reward model's folder or hub name, or any causal LM or encoder to start from.
         head: which heads; None: those of the folder, which must then be a reward model.
-        reading: what it is shown; None: as the folder says.
+        reading: what it is shown; None: as the folder says, or the defaults.
         seed: of fresh heads.
         progress: called with (bytes done, bytes in all) during a download.
 
@@ -48,37 +43,32 @@ def load_reward_model(
         ModelError: not found, damaged, no reward model although one is expected, or other heads than asked for.
     """
     folder = Path(model.source).expanduser()
-    meta = _read_meta(folder) if folder.is_dir() else {}
+    meta = read_meta(folder) if folder.is_dir() else None
+    if meta is not None:
+        check_settings(model.source, meta, head, reading)
     with _score_expected():
         trunk = load_backbone(model, seed=seed, progress=progress)
     encoder = is_encoder(trunk)
-    stored = parse_config(HeadConfig, meta["head"], where=str(folder / META)) if meta else None
     foreign = None if meta else _foreign_score(folder)
-    if head is None and stored is None and foreign is None:
+    if meta is not None:
+        check_vocabulary(model.source, meta, trunk.tokenizer.get_vocab())
+        check_words(model.source, meta, fenced=encoder)
+    elif head is None and foreign is None:
         raise ModelError(
             f"{model.source}: no reward model (no {META}, and no sequence classifier with one label); "
             "train one with `guerdon rm train`"
         )
-    if stored is not None and head is not None and head != stored:
-        raise ModelError(
-            f"{model.source}: has a {stored.kind} head, the recipe asks for another ({head.kind}); take it over "
-            "unchanged, or start from the backbone"
-        )
-    chosen = stored or head or HeadConfig(bias=False)
-    shown = reading or (
-        parse_config(InputConfig, meta["input"], where=str(folder / META)) if meta else InputConfig()
-    )
+    chosen = meta.head if meta else head or HeadConfig(bias=False)
+    shown = reading or (meta.shown if meta else InputConfig())
     check_tokens(trunk.tokenizer, encoder=encoder, source=model.source, writes=shown.critique is not None)
-    reader = RewardInput(trunk, shown, encoder=encoder)
-    _check_words(meta, reader, model.source)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "heads"))
         heads = RewardHeads(chosen, int(trunk.causal_lm.config.hidden_size))
-    _fill(heads, folder if meta else None, foreign if stored is None else None)
+    _fill(heads, folder if meta else None, foreign)
     return RewardModel(
         trunk=trunk,
         heads=heads.to(trunk.device),
-        reader=reader,
+        reader=RewardInput(trunk, shown, encoder=encoder),
         encoder=encoder,
         version=version_of(folder) if meta or foreign is not None else "untrained",
     )
@@ -107,35 +97,6 @@ def _score_expected() -> Iterator[None]:
     finally:
         for handler in handlers:
             handler.removeFilter(is_news)
-
-
-def _read_meta(folder: Path) -> Mapping[str, Any]:
-    path = folder / META
-    if not path.is_file():
-        return {}
-    try:
-        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = meta["format"], meta["head"], meta["input"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}; the folder is damaged, copy it again") from None
-    if known[0] not in (PLAIN, FORMAT):
-        raise ModelError(f"{path}: format {known[0]!r}; this version of guerdon reads format {FORMAT}")
-    return meta
-
-
-def _check_words(meta: Mapping[str, Any], reader: RewardInput, source: str) -> None:
-    """Refuse to score other words than those that the model has learned to read."""
-    trained_with = meta.get("tokenizer")
-    if trained_with and trained_with != vocabulary_hash(reader.policy.tokenizer):
-        raise ModelError(
-            f"{source}: its tokenizer is another than the one this reward model was trained with, so every score "
-            "would be of other words; put the tokenizer's files back"
-        )
-    if meta and meta["format"] == PLAIN and reader.fences_turns:
-        raise ModelError(
-            f"{source}: was trained when a conversation with fields, or for an encoder, was written another way "
-            f"(format {PLAIN}), so every score would be of other words; train it again"
-        )
 
 
 def _foreign_score(folder: Path) -> Tensor | None:

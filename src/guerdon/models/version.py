@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 META = "reward_model.json"
 """What Guerdon keeps beside the weights of a reward model."""
-
-
-def fields_of(folder: Path) -> tuple[str, ...]:
-    """Which further fields the reward model in this folder is shown; () where it is none of Guerdon's, or damaged."""
-    try:
-        found = json.loads((folder / META).read_text(encoding="utf-8"))["input"]["fields"]
-        return tuple(map(str, found))
-    except (OSError, ValueError, KeyError, TypeError):  # whoever loads it says what is wrong
-        return ()
 
 
 def version_of(folder: Path) -> str:

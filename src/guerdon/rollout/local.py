@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from guerdon.core.types import StopReason
-from guerdon.models.attention import DecodeLayout, PrefillLayout
+from guerdon.models.decoders import Decoder, decoder_of
 from guerdon.models.logprobs import Head
 from guerdon.models.memory import release_memory
 from guerdon.models.policy import Policy
@@ -70,34 +70,29 @@ class LocalEngine:
     def _decode(self, rows: list[_Row], head: Head) -> None:
         """Run until every row has stopped, at most `max_batch_rows` of them at a time."""
         alive, waiting = rows[: self.max_batch_rows], deque(rows[self.max_batch_rows :])
-        hidden_NH, prefill, parents_N = self._prefill(alive)
-        layout = DecodeLayout(prefill, parents_N, alive[0].request.sampling.max_completion_length)
-        token_N = self._draw(alive, head, hidden_NH)
+        decoder = decoder_of(self.policy, alive[0].request.sampling.max_completion_length)
+        token_N = self._draw(alive, head, decoder.begin(_prompts(alive)))
         while waiting or not all(row.stop for row in alive):
             if sum(row.stop is not None for row in alive) >= max(1, RENEWED_SHARE * len(alive)):
-                alive, token_N = self._renew(alive, waiting, head=head, layout=layout, token_N=token_N)
+                alive, token_N = self._renew(alive, waiting, head=head, decoder=decoder, token_N=token_N)
                 continue  # a new row may have ended with its first token
-            hidden_NH = self.policy.hidden(token_N[:, None], layout.position_N[:, None], layout)[:, 0]
-            layout.advance()
-            token_N = self._draw(alive, head, hidden_NH)
+            token_N = self._draw(alive, head, decoder.step(token_N))
 
     def _renew(
-        self, alive: list[_Row], waiting: deque[_Row], *, head: Head, layout: DecodeLayout, token_N: Tensor
+        self, alive: list[_Row], waiting: deque[_Row], *, head: Head, decoder: Decoder, token_N: Tensor
     ) -> tuple[list[_Row], Tensor]:
         """Waiting rows take the places of finished ones; places that nobody takes are given up."""
         finished = [index for index, row in enumerate(alive) if row.stop]
         new = [waiting.popleft() for _ in finished[: len(waiting)]]
         if new:
             places_M = torch.tensor(finished[: len(new)], device=token_N.device)
-            hidden_MH, prefill, parents_M = self._prefill(new)
-            layout.replace(places_M, prefill, parents_M)
-            token_N[places_M] = self._draw(new, head, hidden_MH)
+            token_N[places_M] = self._draw(new, head, decoder.replace(places_M, _prompts(new)))
             for index, row in zip(finished, new, strict=False):
                 alive[index] = row
         if given_up := set(finished[len(new) :]):
             kept = [index for index in range(len(alive)) if index not in given_up]
             keep_N = torch.tensor(kept, dtype=torch.long, device=token_N.device)
-            layout.keep(keep_N)
+            decoder.keep(keep_N)
             return [alive[index] for index in kept], token_N[keep_N]
         return alive, token_N
 
@@ -110,20 +105,6 @@ class LocalEngine:
         drawn = sample(logits_NV, uniform_N.to(logits_NV.device), sampling)
         self._append(rows, drawn, sampling)
         return drawn.token_N
-
-    def _prefill(self, rows: list[_Row]) -> tuple[Tensor, PrefillLayout, Tensor]:
-        """Last hidden state of each row's prompt [N, H], the keys and values of the prompts, and each row's prompt [N]."""
-        prompts = list(dict.fromkeys(row.request.prompt_ids for row in rows))
-        parent = {prompt: index for index, prompt in enumerate(prompts)}
-        lengths = [len(prompt) for prompt in prompts]
-        device = self.policy.device
-        prefill = PrefillLayout(lengths)
-        prefill.to(device)
-        tokens_T = torch.tensor([token for prompt in prompts for token in prompt], device=device)
-        hidden_TH = self.policy.hidden(tokens_T[None], prefill.position_T[None], prefill)[0]
-        parents_N = torch.tensor([parent[row.request.prompt_ids] for row in rows], device=device)
-        last_P = torch.tensor(lengths, device=device).cumsum(0) - 1
-        return hidden_TH[last_P[parents_N]], prefill, parents_N
 
     def _forbid_eos(self, logits_NV: Tensor, rows: list[_Row]) -> None:
         forbidden = [index for index, row in enumerate(rows) if row.request.ignore_eos]
@@ -161,6 +142,10 @@ class LocalEngine:
             stop=row.stop or StopReason.LENGTH,
             kept=tuple(row.kept) if row.kept else None,
         )
+
+
+def _prompts(rows: list[_Row]) -> list[tuple[int, ...]]:
+    return [row.request.prompt_ids for row in rows]
 
 
 def _new_row(request: Request) -> _Row:

@@ -16,9 +16,10 @@ from typing import Any
 
 from guerdon.core.errors import DataError
 from guerdon.core.seeds import derive_seed
-from guerdon.core.types import CreditedGroup, Json, Preference, Sink
+from guerdon.core.types import CreditedGroup, Json, Sink
 from guerdon.data.feed import Feed
-from guerdon.data.preferences.split import PreferenceSplit, load_preferences
+from guerdon.data.preferences.judged import Judged
+from guerdon.data.preferences.split import PreferenceSplit
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
@@ -26,15 +27,16 @@ from guerdon.run.config import RunOptions
 from guerdon.run.config_reward import RewardRunConfig
 from guerdon.run.critiques import with_writer
 from guerdon.run.durable import write_file
-from guerdon.run.folder import EVALUATIONS, RunFolder
+from guerdon.run.folder import EVALUATIONS, LEFT_OUT, METRICS, RunFolder, read_records
 from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
 from guerdon.run.reward_health import ADVICE, CollapseError, CollapseGuard
-from guerdon.run.reward_samples import can_write, open_samples
-from guerdon.run.reward_source import PreferenceSource, shown_pair
+from guerdon.run.reward_samples import can_write, named_samples, open_samples
+from guerdon.run.reward_setup import left_out, left_out_lines, load_reward_data, settle, taken_over, told
+from guerdon.run.reward_source import PreferenceSource, asked_of
 from guerdon.run.sinks import open_sinks
 from guerdon.run.stage import Stage, StageSettings
 from guerdon.train import algorithms
@@ -43,7 +45,7 @@ from guerdon.train.reward import RewardBatch, RewardLearner, pack_rewards
 
 STAGE = "rm"
 NUM_REFERENCE = 64
-"""Training pairs whose responses set level and scale of the scores, in every evaluation and in what is saved."""
+"""Training prompts whose responses set level and scale of the scores, in every evaluation and in what is saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ async def train_reward_model(
         UserError: as there.
         InterruptedRunError: as there.
     """
+    config = settle(config)
     with _open(config, options, display) as run:
         return await _train(run, config)
 
@@ -101,7 +104,7 @@ class _Run:
     sinks: list[Sink]
     display: Display
     model: RewardModel
-    split: PreferenceSplit
+    source: PreferenceSource
     reference: list[Shown]
     evaluator: RewardEvaluator
     guard: CollapseGuard
@@ -112,23 +115,31 @@ class _Run:
 
 @contextmanager
 def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Iterator[_Run]:
-    split = load_preferences(config.data, config.seed)
+    # Nothing is written before data and model are known to be of use.
+    split = load_reward_data(config)
+    model = with_writer(
+        load_reward_model(config.model, config.head, config.input, seed=config.seed), seed=config.seed
+    )
+    _announce(display, config, model, split)
+    _check_fit(model, split.train[:NUM_REFERENCE])
+    source = PreferenceSource(split.train, model, too_long=config.train.too_long)
+    if options.resume is None:  # a run that goes on has its own copy
+        named_samples(config.eval)
+    # A model that writes critiques is used with its own, so level and scale are set with its own.
+    reference = [asked_of(item) for item in split.train[:NUM_REFERENCE]]
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder(config, options.resume))
+        if record := left_out(split):
+            write_file(
+                folder.path / LEFT_OUT, json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
+            )
         store = CheckpointStore(folder.checkpoints, keep=config.save_total_limit, notify=display.say)
         resumed = store.latest() if options.resume else None
         folder.rewind({} if resumed is None else {STAGE: int(str(resumed.state["step"]))})
         sinks = open_sinks(folder, config, display.say)
         for sink in sinks:
             stack.callback(sink.close)
-        model = with_writer(
-            load_reward_model(config.model, config.head, config.input, seed=config.seed), seed=config.seed
-        )
-        _announce(display, config, model, split)
         held = split.eval[: config.eval.num_pairs]
-        # A model that writes critiques is used with its own, so level and scale are set with its own.
-        reference = [shown_pair(pair)._replace(critiques=None) for pair in split.train[:NUM_REFERENCE]]
-        _check_fit(model, split.train[:64])
         # Before a checkpoint is restored: the backbone as it was is the reference policy.
         display.begin("samples of the policy", 1)
         samples = open_samples(config.eval, folder.path, model, held, seed=config.seed)
@@ -143,7 +154,7 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
             sinks=sinks,
             display=display,
             model=model,
-            split=split,
+            source=source,
             reference=reference,
             evaluator=RewardEvaluator(model, held, max_tokens=config.eval.max_tokens, samples=samples),
             guard=CollapseGuard(config.train.collapse, _teller(folder, display), has_bias=config.head.bias),
@@ -158,19 +169,24 @@ def _announce(display: Display, config: RewardRunConfig, model: RewardModel, spl
     dtype = str(model.trunk.dtype).removeprefix("torch.")
     display.say(
         f"reward model on {config.model.source}: {trained / 1e6:.1f}M parameters trained, {config.head.kind} head, "
-        f"{dtype} on {model.trunk.device}; {len(split.train):,} pairs, {len(split.eval):,} held out"
+        f"{dtype} on {model.trunk.device}; {told(split.train)}, {len(split.eval):,} held out"
     )
+    for line in [*taken_over(config), *left_out_lines(split)]:
+        display.say(line)
+    if not split.eval:
+        seen = (
+            "the scores are seen on eval.samples alone" if config.eval.samples else "there is no evaluation"
+        )
+        display.say(f"nothing is held out, for no answer has a partner: {seen}")
     if split.noise is not None:
         display.say(f"audit: {split.noise}")
 
 
-def _check_fit(model: RewardModel, pairs: Sequence[Preference]) -> None:
+def _check_fit(model: RewardModel, judged: Sequence[Judged]) -> None:
     """Refuse before training what would leave out everything."""
-    if pairs and all(
-        None in model.encode(pair.problem, (pair.chosen, pair.rejected)).responses for pair in pairs
-    ):
+    if judged and all(None in model.encode(*asked_of(item)).responses for item in judged):
         raise DataError(
-            f"data: no response of the first {len(pairs)} pairs fits into {model.reader.max_length} tokens; raise "
+            f"data: no response of the first {len(judged)} pairs fits into {model.reader.max_length} tokens; raise "
             "input.max_length, or choose a backbone with a longer context"
         )
 
@@ -185,11 +201,26 @@ async def _train(run: _Run, config: RewardRunConfig) -> RewardRunResult:
     await train(stage)
     if stage.guard and stage.guard.stops:
         raise CollapseError(f"{STAGE} step {stage.progress.step}: {run.guard.message}")
+    _tell_length(run, stage.progress.step * stage.settings.problems_per_step)
     found = _evaluate(run, config, "after rm", stage.progress.step)
     stage.learner.close()
     assert run.keeper.newest is not None
     write_results(run.keeper.newest, found)
     return RewardRunResult(folder=run.folder.path, model=run.keeper.newest, evals=tuple(run.evals))
+
+
+def _tell_length(run: _Run, count: int) -> None:
+    """What did not fit in the whole run, however often it was resumed."""
+    lines = [record["metrics"] for record in read_records(run.folder.path / METRICS)]
+    cut, dropped = (
+        round(sum(metrics.get(name) or 0.0 for metrics in lines))
+        for name in ("signal/prompts_cut", "signal/pairs_too_long")
+    )
+    if cut or dropped:
+        run.display.say(
+            f"length: of {count:,} prompts {cut:,} lost their beginning and {dropped:,} were left out for a response that "
+            f"does not fit into {run.model.reader.max_length:,} tokens (input.max_length)"
+        )
 
 
 def write_results(model: Path, line: Mapping[str, Json] | None) -> None:
@@ -200,12 +231,12 @@ def write_results(model: Path, line: Mapping[str, Json] | None) -> None:
 
 
 def _stage(run: _Run, config: RewardRunConfig) -> Stage:
-    source = PreferenceSource(run.split.train, run.model, too_long=config.train.too_long)
-    feed = Feed(source.problems, seed=derive_seed(config.seed, STAGE), shuffle=True)
-    size = min(config.train.batch_size, len(run.split.train))
+    problems = run.source.problems
+    feed = Feed(problems, seed=derive_seed(config.seed, STAGE), shuffle=True)
+    size = min(config.train.batch_size, len(problems))
     steps = config.train.max_steps
     if config.train.num_train_epochs is not None:
-        steps = max(1, math.ceil(config.train.num_train_epochs * len(run.split.train) / size))
+        steps = max(1, math.ceil(config.train.num_train_epochs * len(problems) / size))
     optim = config.train.model_copy(update={"max_steps": steps})
     budget = config.train.max_tokens_per_microbatch
 
@@ -225,7 +256,7 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
     return Stage(
         settings=settings,
         objective=algorithms.resolve(AlgorithmConfig(name="sft")),
-        source=source,
+        source=run.source,
         learner=RewardLearner(run.model, config.loss, optim, seed=derive_seed(config.seed, STAGE)),
         pack=pack_step,
         feed=feed,
@@ -244,8 +275,8 @@ def _writer(
     ) -> None:
         for sink in run.sinks:
             sink.write(stage, step, metrics)
-        accuracy = metrics.get("accuracy", float("nan"))
-        run.display.advance(f"loss {metrics.get('loss', 0.0):.3f}  accuracy {100 * accuracy:.0f} %")
+        accuracy = f"  accuracy {100 * metrics['accuracy']:.0f} %" if "accuracy" in metrics else ""
+        run.display.advance(f"loss {metrics.get('loss', 0.0):.3f}{accuracy}")
         every = config.eval.eval_steps
         if every and step % every == 0 and step < steps:
             _evaluate(run, config, f"step {step}", step)
@@ -255,7 +286,7 @@ def _writer(
 
 
 def _evaluate(run: _Run, config: RewardRunConfig, label: str, step: int) -> Mapping[str, Json] | None:
-    if not run.evaluator.pairs or any(line["label"] == label for line in run.evals):
+    if not run.evaluator.num_ticks or any(line["label"] == label for line in run.evals):
         return next((line for line in run.evals if line["label"] == label), None)
     run.display.begin(f"evaluating {label}", run.evaluator.num_ticks)
     with run.model.settled(run.reference, max_tokens=config.eval.max_tokens):

@@ -21,7 +21,7 @@ from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.spec import RewardSpec
 from guerdon.rollout.config import RolloutConfig
-from guerdon.run.config_rm import RewardStageConfig, own_judges
+from guerdon.run.config_rm import RewardStageConfig, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
 from guerdon.train.table import resolve_row
@@ -140,14 +140,8 @@ class RunConfig(RunSettings):
                 f"rewards.{own[0]}.path: missing; name a reward model, or let this run train one: "
                 'stages = ["sft", "rm", "grpo"]'
             )
-        shown = "verdict" in self.rm.input.fields
-        for name in own:
-            if shown and not self.rewards[name].reads:
-                yield (
-                    f"rewards.{name}.verdict: missing; rm.input.fields shows a rule's verdict: name the part that gives it"
-                )
-            elif self.rewards[name].reads and not shown:
-                yield f"rewards.{name}.verdict: has no use; rm.input.fields shows no verdict: add it there, or remove this"
+        if self.rm.shown is not None:
+            yield from verdict_problems(self.rewards, self.rm.shown)
         if "rm" not in self.stages:
             return
         if self.stages[-1] == "rm":

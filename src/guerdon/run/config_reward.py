@@ -10,10 +10,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from guerdon.core.config import Config
+from guerdon.core.errors import ConfigError
 from guerdon.data.preferences.config import PreferenceDataConfig
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import RewardLossConfig, RewardTrainConfig
+from guerdon.train.losses import refuse_unread
 
 
 class RewardEvalConfig(Config):
@@ -50,7 +52,8 @@ class RewardRunConfig(RunSettings):
     model: ModelConfig = Field(default_factory=ModelConfig)
     data: PreferenceDataConfig
     head: HeadConfig = Field(default_factory=HeadConfig)
-    input: InputConfig = Field(default_factory=InputConfig)
+    input: InputConfig | None = None
+    """What it is shown; left out: as the reward model's folder that it starts from says, or the defaults."""
     loss: RewardLossConfig = Field(default_factory=RewardLossConfig)
     train: RewardTrainConfig = Field(default_factory=RewardTrainConfig)
     eval: RewardEvalConfig = Field(default_factory=RewardEvalConfig)
@@ -62,8 +65,7 @@ class RewardRunConfig(RunSettings):
             raise ValueError(
                 "loss: nothing to learn from; choose a ranking, or a weight for pointwise or listwise"
             )
-        if self.head.kind == "binned" and loss.ranking == "prompt_aware":
-            raise ValueError(
-                "loss.ranking: prompt_aware compares utilities, a binned head has none; choose another"
-            )
+        problems = refuse_unread(loss, self.head, self.input)
+        if problems:
+            raise ConfigError(problems)
         return self

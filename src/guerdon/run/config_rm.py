@@ -5,13 +5,13 @@ policy --answers--> labelled by rules --pairs--> RUN/rm/pairs.jsonl --reward mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from guerdon.core.config import Config, parse_plugins
+from guerdon.core.config import Config, EntryError, Issue, parse_plugins
 from guerdon.data.preferences.config import (
     PREFERENCES,
     JsonlPreferencesConfig,
@@ -24,6 +24,7 @@ from guerdon.rewards.config import VerifierConfig
 from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig
 from guerdon.run.config_reward import RewardEvalConfig, RewardRunConfig
 from guerdon.train.config import RewardLossConfig, RewardTrainConfig
+from guerdon.train.losses import refuse_unread
 
 if TYPE_CHECKING:
     from guerdon.run.config import RunConfig
@@ -58,7 +59,7 @@ class RewardStageConfig(Config):
     """What the reward model starts from; left out: the policy as the stage before left it."""
     head: HeadConfig = Field(default_factory=HeadConfig)
     """As `[head]` of a reward model's recipe."""
-    input: InputConfig = Field(default_factory=InputConfig)
+    input: InputConfig | None = None
     """As `[input]` there."""
     loss: RewardLossConfig = Field(default_factory=RewardLossConfig)
     """As `[loss]` there."""
@@ -67,10 +68,26 @@ class RewardStageConfig(Config):
     eval: RewardEvalConfig = Field(default_factory=RewardEvalConfig)
     """As `[eval]` there."""
 
+    @property
+    def shown(self) -> InputConfig | None:
+        """What the reward model is shown, where the recipe alone says it; None: the folder may that it starts from."""
+        return self.input or (InputConfig() if self.model is None else None)
+
     @field_validator("more", mode="before")
     @classmethod
     def _sets(cls, value: Any) -> Any:
         return parse_plugins(PREFERENCES, value)
+
+    @model_validator(mode="after")
+    def _reads_its_losses(self) -> Self:
+        problems = refuse_unread(self.loss, self.head, self.input)
+        if self.loss.listwise and not self.more:
+            problems.append(
+                "loss.listwise: the run's own answers come as pairs; add a set of lists to rm.more, or remove the key"
+            )
+        if problems:
+            raise EntryError([Issue.parse(problem) for problem in problems])
+        return self
 
     @model_validator(mode="after")
     def _mixes(self) -> Self:
@@ -95,6 +112,18 @@ def own_judges(rewards: Mapping[str, VerifierConfig]) -> list[str]:
         for name, part in rewards.items()
         if part.kind == "reward_model" and getattr(part, "path", None) is None
     ]
+
+
+def verdict_problems(rewards: Mapping[str, VerifierConfig], shown: InputConfig) -> Iterator[str]:
+    """Such parts that give no verdict although the reward model is shown one, or give one that it is not shown."""
+    is_shown = "verdict" in shown.fields
+    for name in own_judges(rewards):
+        if is_shown and not rewards[name].reads:
+            yield (
+                f"rewards.{name}.verdict: missing; rm.input.fields shows a rule's verdict: name the part that gives it"
+            )
+        elif rewards[name].reads and not is_shown:
+            yield f"rewards.{name}.verdict: has no use; rm.input.fields shows no verdict: add it there, or remove this"
 
 
 def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[str, VerifierConfig]:

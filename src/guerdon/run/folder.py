@@ -8,6 +8,7 @@
               references/      reference responses of shaped reward models    references.py
               calibration.json the scales of [reward].calibrate              written once, if asked for
               versions.json    the versions of the models that judge     written once, if there are any
+              left_out.json    rows that a reward model is not trained on   written once, if there are any
               completions/     one Parquet file a step                       completions.py
               evals/           one Parquet file an evaluation
               checkpoints/     checkpoint.py
@@ -46,6 +47,7 @@ CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 CALIBRATION = "calibration.json"
 VERSIONS = "versions.json"
+LEFT_OUT = "left_out.json"
 EVALS = "evals.jsonl"
 EVENTS = "events.jsonl"
 REFERENCES = "references"

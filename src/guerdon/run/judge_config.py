@@ -88,11 +88,12 @@ class RewardModelConfig(VerifierConfig):
         """Whether the model is shown a verdict exactly where the recipe names one; its weights are not loaded.
 
         Raises:
-            ModelError: it lacks one, or has no use for it, or nothing is there.
+            ModelError: it lacks one, or has no use for it, or nothing is there, or it is damaged.
         """
-        from guerdon.models.version import fields_of
+        from guerdon.models.reward_meta import read_meta
 
-        shown = "verdict" in fields_of(self.folder())
+        meta = read_meta(self.folder())
+        shown = meta is not None and "verdict" in meta.shown.fields
         if shown and not self.verdict:
             raise ModelError(
                 f"{self.path}: this reward model was trained to be shown a rule's verdict, and gets none; name the part "

@@ -15,12 +15,11 @@ from pathlib import Path
 from guerdon.core.errors import UserError
 from guerdon.core.types import Json, Problem
 from guerdon.data.preferences.pairing import Candidates
-from guerdon.data.preferences.split import load_preferences
 from guerdon.explain.reward_model.agreement import AgreementMatrix, agreement_matrix
 from guerdon.explain.reward_model.benches import BenchResult, bench, pairs_of
 from guerdon.explain.reward_model.rows import ScoredList, ScoredPair, pair_from
 from guerdon.explain.reward_model.summary import Summary, summarise
-from guerdon.models.config import ModelConfig, verdict_word
+from guerdon.models.config import ModelConfig
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.config_reward import RewardRunConfig
@@ -31,7 +30,8 @@ from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluator
 from guerdon.run.reward_files import AUTO, EvalFile, read_eval_file
 from guerdon.run.reward_report import accuracy_by_pairs_seen
-from guerdon.run.reward_source import VERDICT, shown_pair
+from guerdon.run.reward_setup import load_reward_data
+from guerdon.run.reward_source import asked_of
 
 MAX_TOKENS = 4096
 """Token budget of one forward pass."""
@@ -148,7 +148,10 @@ def _held_out(source: str, limit: int | None) -> EvalFile:
         raise UserError(
             f"guerdon rm eval: {source} is no run folder, so it has no held-out pairs; name some with --data FILE"
         )
-    return EvalFile(label=HELD_OUT, pairs=load_preferences(config.data, config.seed).eval[:limit])
+    held = load_reward_data(config).eval
+    if not held:
+        raise UserError(f"guerdon rm eval: {source} has no held-out pairs; name some with --data FILE")
+    return EvalFile(label=HELD_OUT, pairs=held[:limit])
 
 
 def _measure(model: RewardModel, source: str, file: EvalFile, display: Display) -> _Measured:
@@ -161,10 +164,8 @@ def _measure(model: RewardModel, source: str, file: EvalFile, display: Display) 
     pairs = [
         pair_from(record, f"{file.label}, pair {number}") for number, record in enumerate(records, start=1)
     ]
-    asked = [_shown_list(one) for one in file.lists]
-    _tell_missing_verdicts(
-        model, f"{source} on {file.label}", [*map(shown_pair, file.pairs), *asked], display
-    )
+    asked = [asked_of(one) for one in file.lists]
+    _tell_missing_verdicts(model, f"{source} on {file.label}", [*map(asked_of, file.pairs), *asked], display)
     scores = _scores(model, asked, f"best of n on {file.label}", display)
     lists = [_list(one, [u for _, u in row]) for one, row in zip(file.lists, scores, strict=True)]
     return _Measured(_told_apart(pairs), lists, (), model.version, records)
@@ -190,11 +191,6 @@ def _measure_bench(model: RewardModel, source: str, file: EvalFile, display: Dis
     ]
     result = bench(file.bench).score(file.items, values)
     return _Measured(_told_apart(pairs), [], (result,), model.version, records)
-
-
-def _shown_list(one: Candidates) -> Shown:
-    verdicts = [verdict_word(answer.ratings.get(VERDICT)) for answer in one.answers]
-    return Shown(one.problem, tuple(answer.text for answer in one.answers), verdicts)
 
 
 def _tell_missing_verdicts(model: RewardModel, what: str, items: Sequence[Shown], display: Display) -> None:

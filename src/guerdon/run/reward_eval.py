@@ -18,7 +18,7 @@ from guerdon.models.reward import RewardModel, RewardScores, Shown
 from guerdon.rewards.pool import Request
 from guerdon.run.evaluate import interval
 from guerdon.run.reward_health import Health, Measured, alarms, health_of
-from guerdon.run.reward_source import shown_pair
+from guerdon.run.reward_source import asked_of
 
 SAMPLE = "reward_health/sample_"
 """Prefix of the metrics on the reference policy's samples."""
@@ -254,8 +254,7 @@ class RewardEvaluator:
         return RewardEvaluation(label, step, tuple(judged), time.perf_counter() - started, tuple(samples))
 
     def _judge(self, pairs: Sequence[Preference]) -> list[JudgedPair]:
-        items = [shown_pair(pair)._replace(critiques=None) for pair in pairs]
-        found = self.model.score(items, max_tokens=self.max_tokens)
+        found = self.model.score([asked_of(pair) for pair in pairs], max_tokens=self.max_tokens)
         return [_judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
 
     def _judge_samples(self, asked: Sequence[Request]) -> list[JudgedSample]:

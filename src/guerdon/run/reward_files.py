@@ -76,6 +76,8 @@ def _preferences(path: str, limit: int | None) -> EvalFile:
         )
     kind = ParquetPreferencesConfig if path.endswith(".parquet") else JsonlPreferencesConfig
     found = parse_config(kind, {"path": path, "limit": limit}, where=f"--data {path}").build(0)
+    if not found.pairs:
+        raise DataError(f"--data {path}: {found.account()}; expected answers that can be compared")
     lists = tuple(one for one in found.lists if len(one.answers) > 1)
     return EvalFile(label=Path(path).name, pairs=found.pairs, lists=lists)
 

@@ -51,6 +51,18 @@ def read_samples(path: str) -> list[Request]:
     return list(found.values())
 
 
+def named_samples(config: RewardEvalConfig) -> list[Request]:
+    """Those of the file that the recipe names; none where it names none.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    try:
+        return read_samples(config.samples) if config.samples else []
+    except DataError as error:
+        raise DataError(f"eval.samples: {str(error).removeprefix('data: ')}") from None
+
+
 def open_samples(
     config: RewardEvalConfig, folder: Path, model: RewardModel, pairs: Sequence[Preference], *, seed: int
 ) -> list[Request]:
@@ -68,12 +80,9 @@ def open_samples(
     """
     path = folder / SAMPLES
     if not path.exists():
-        try:
-            found = read_samples(config.samples) if config.samples else None
-        except DataError as error:
-            raise DataError(f"eval.samples: {str(error).removeprefix('data: ')}") from None
-        if found is None:
-            found = _sampled(config, model, prompts_of(pairs, config.num_sample_prompts), seed)
+        found = named_samples(config) or _sampled(
+            config, model, prompts_of(pairs, config.num_sample_prompts), seed
+        )
         write_file(path, "".join(f"{json.dumps(row)}\n" for one in found for row in _rows(one)).encode())
     return read_samples(str(path)) if path.stat().st_size else []
 

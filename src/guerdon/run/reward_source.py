@@ -1,6 +1,10 @@
-"""Preferences as scored groups: chosen and rejected are two rollouts that somebody else wrote and judged.
+"""Judgements as scored groups: the answers are rollouts that somebody else wrote and judged.
 
-The feed deals in problems, so each pair becomes a problem with a name of its own, and this source knows the rest.
+    pair    chosen and rejected, each with its label    a pair for the ranking
+    list    answers by their scores or ranks            a list for the listwise loss
+    answer  one, rated                                  for the pointwise loss and for attributes
+
+The feed deals in problems, so each judgement becomes a problem with a name of its own, and this source knows the rest.
 """
 
 from __future__ import annotations
@@ -22,77 +26,66 @@ from guerdon.core.types import (
     StopReason,
     Turn,
 )
+from guerdon.data.mix import SET
+from guerdon.data.preferences.judged import Judged, answers_of, overall
+from guerdon.data.preferences.pairing import GOOD, SCORE, VERDICT
 from guerdon.models.config import verdict_word
 from guerdon.models.reward import RewardModel, Shown
-from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN
+from guerdon.run.reward_setup import check_shown
+from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN, RATING
 
-RATING = "score"
-"""The rating that counts as the overall one."""
-VERDICT = "verdict"
-"""The rating that holds a rule's verdict: 1 right, less is wrong."""
+Scale = Mapping[str, tuple[float, float]]
+"""Lowest and highest rating by attribute."""
 
 
 class PreferenceSource:
-    """The pairs of one set, encoded when they are asked for.
+    """The judgements of one run, encoded when they are asked for.
 
     Raises:
-        DataError: the model writes critiques, and some pairs hold none to learn from; or it is shown verdicts, and no pair
-            holds any.
+        DataError: the model writes critiques, and some answers have none to learn from; or it is shown verdicts, and none
+            has any.
     """
 
-    def __init__(self, pairs: Sequence[Preference], model: RewardModel, *, too_long: str) -> None:
+    def __init__(self, judged: Sequence[Judged], model: RewardModel, *, too_long: str) -> None:
         self.writes = model.reader.config.critique is not None
-        bare = sum(shown_pair(pair).critiques is None for pair in pairs)
-        if self.writes and bare:
-            raise DataError(
-                f"data: input.critique is set, but {bare:,} of {len(pairs):,} training pairs hold no critique of both "
-                "sides; expected columns chosen_critique and rejected_critique (kind arith has them): add them, or remove "
-                "input.critique"
-            )
-        if (
-            "verdict" in model.reader.config.fields
-            and pairs
-            and not any(any(verdicts_of(pair)) for pair in pairs)
-        ):
-            raise DataError(
-                f"data: input.fields shows a rule's verdict, but none of {len(pairs):,} training pairs holds one; expected "
-                "ratings named verdict (guerdon prefs make writes them): add them, or remove the field"
-            )
-        self.pairs = {f"{index}": pair for index, pair in enumerate(pairs)}
+        check_shown(judged, model.reader.config)
+        self.judged = {f"{index}": item for index, item in enumerate(judged)}
         self.model = model
         self.too_long = too_long
-        self.scale = rating_scale(pairs)
+        self.scales = rating_scales(judged)
         self.metrics: dict[str, Metric] = {}
 
     @property
     def problems(self) -> list[Problem]:
-        """One for each pair, for the feed."""
-        return [dataclasses.replace(pair.problem, id=name) for name, pair in self.pairs.items()]
+        """One for each judgement, for the feed."""
+        return [dataclasses.replace(item.problem, id=name) for name, item in self.judged.items()]
 
     async def scored(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
-        """As `Source.scored`; pairs that do not fit are left out and counted.
+        """As `Source.scored`; what does not fit is left out and counted, and so are prompts that were cut.
 
         Raises:
             DataError: a response does not fit, and the recipe says to refuse it.
         """
-        groups = [self._group(problem.id) for problem in problems]
-        kept = [group for group in groups if group is not None]
-        self.metrics = {"signal/pairs_too_long": Sum(float(len(groups) - len(kept)))}
-        return kept
+        found = [self._group(problem.id) for problem in problems]
+        kept = [one for one in found if one is not None]
+        self.metrics = {
+            "signal/pairs_too_long": Sum(float(len(found) - len(kept))),
+            "signal/prompts_cut": Sum(float(sum(is_cut for _, is_cut in kept))),
+        }
+        return [group for group, _ in kept]
 
-    def _group(self, name: str) -> ScoredGroup | None:
-        pair = self.pairs[name]
-        shown = shown_pair(pair)
+    def _group(self, name: str) -> tuple[ScoredGroup, bool] | None:
+        """The group, and whether its prompt lost its beginning; None: a response does not fit."""
+        judged = self.judged[name]
+        shown = shown_of(judged)
         encoded = self.model.encode(*shown) if self.writes else self.model.encode(*shown[:3])
         starts = encoded.critique_starts
         rollouts = []
-        for index, (text, ids) in enumerate(
-            zip((pair.chosen, pair.rejected), encoded.responses, strict=True)
-        ):
+        for index, (text, ids) in enumerate(zip(shown.responses, encoded.responses, strict=True)):
             if ids is None:
                 if self.too_long == "refuse":
                     raise DataError(
-                        f"preference {pair.problem.id}: the {('chosen', 'rejected')[index]} response does not fit into "
+                        f"preference {judged.problem.id}: {_which(judged, index)} does not fit into "
                         f"{self.model.reader.max_length} tokens, and cutting it would change what is judged; raise "
                         'input.max_length, or set train.too_long = "leave_out"'
                     )
@@ -106,48 +99,82 @@ class PreferenceSource:
                 facts={CRITIQUE: starts[index]} if starts else {},
             )
             rollouts.append(Rollout(problem_id=name, index=index, turns=(turn,), stop=StopReason.EOS))
-        problem = dataclasses.replace(pair.problem, id=name)
+        problem = dataclasses.replace(judged.problem, id=name)
         group = RolloutGroup(problem=problem, rollouts=tuple(rollouts))
-        return ScoredGroup(group=group, scores=self._scores(pair))
+        return ScoredGroup(group=group, scores=self._scores(judged)), encoded.num_cut > 0
 
-    def _scores(self, pair: Preference) -> tuple[Score, ...]:
-        labels = (0.5, 0.5) if pair.tie else (1.0, 0.0)
+    def _scores(self, judged: Judged) -> tuple[Score, ...]:
+        scale = self.scales[_set_of(judged)]
         return tuple(
-            Score(value=label, parts=self._parts(pair, label, ratings))
-            for label, ratings in zip(labels, (pair.chosen_ratings, pair.rejected_ratings), strict=True)
+            Score(value=answer.score, parts=(*_place(judged, answer.score), *_rated(answer.ratings, scale)))
+            for answer in answers_of(judged)
         )
 
-    def _parts(self, pair: Preference, label: float, ratings: Mapping[str, float]) -> tuple[Part, ...]:
-        parts = [Part(name=LABEL, value=label), Part(name=MARGIN, value=pair.margin, weight=0.0)]
-        for name, value in ratings.items():
-            low, high = self.scale[name]
-            scaled = 2 * (value - low) / (high - low) - 1 if high > low else 0.0
-            parts.append(
-                Part(name="rating" if name == RATING else ATTRIBUTE + name, value=scaled, weight=0.0)
-            )
-        return tuple(parts)
+
+def _which(judged: Judged, index: int) -> str:
+    if isinstance(judged, Preference):
+        return f"the {('chosen', 'rejected')[index]} response"
+    return f"response {index + 1}"
 
 
-def rating_scale(pairs: Sequence[Preference]) -> dict[str, tuple[float, float]]:
-    """Lowest and highest rating by attribute: they become -1 and 1."""
-    found: dict[str, tuple[float, float]] = {}
-    for pair in pairs:
-        for ratings in (pair.chosen_ratings, pair.rejected_ratings):
-            for name, value in ratings.items():
-                low, high = found.get(name, (math.inf, -math.inf))
-                found[name] = (min(low, value), max(high, value))
-    return found
+def _set_of(judged: Judged) -> str:
+    return str(judged.problem.info.get(SET, ""))
 
 
-def shown_pair(pair: Preference) -> Shown:
-    """Both sides of a pair with all that is known of them."""
-    critiques = (pair.chosen_critique, pair.rejected_critique)
-    written = [text for text in critiques if text is not None]
+def _place(judged: Judged, label: float | None) -> tuple[Part, ...]:
+    """What only a side of a pair has."""
+    if not isinstance(judged, Preference):
+        return ()
+    return Part(name=LABEL, value=label), Part(name=MARGIN, value=judged.margin, weight=0.0)
+
+
+def _rated(ratings: Mapping[str, float], scale: Scale) -> list[Part]:
+    """Each rating in [-1, 1], and the overall one."""
+    scaled = {name: _scaled(value, scale[name]) for name, value in ratings.items()}
+    parts = [Part(name=ATTRIBUTE + name, value=value, weight=0.0) for name, value in scaled.items()]
+    if overall(scaled) is not None:
+        parts.append(Part(name=RATING, value=overall(scaled), weight=0.0))
+    return parts
+
+
+def _scaled(value: float, bounds: tuple[float, float]) -> float:
+    low, high = bounds
+    return 2 * (value - low) / (high - low) - 1 if high > low else 0.0
+
+
+def rating_scales(judged: Sequence[Judged]) -> dict[str, Scale]:
+    """Of each set by its name: lowest and highest rating by attribute, which become -1 and 1.
+
+    A 4 of 0 to 4 and a 10 of 1 to 10 are the same; good and bad are 1 and 0, whatever of the two a set holds.
+    """
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for item in judged:
+        scale = found.setdefault(_set_of(item), {})
+        for answer in answers_of(item):
+            for name, value in answer.ratings.items():
+                low, high = scale.get(
+                    name, (0.0, 1.0) if _is_label(name, answer.ratings) else (math.inf, -math.inf)
+                )
+                scale[name] = (min(low, value), max(high, value))
+    return dict(found)
+
+
+def _is_label(name: str, ratings: Mapping[str, float]) -> bool:
+    return name == GOOD and SCORE not in ratings
+
+
+def shown_of(judged: Judged) -> Shown:
+    """The answers with all that is known of them; critiques only where there is one of each."""
+    answers = answers_of(judged)
+    written = [answer.critique for answer in answers if answer.critique is not None]
     return Shown(
-        pair.problem, (pair.chosen, pair.rejected), verdicts_of(pair), written if len(written) == 2 else None
+        judged.problem,
+        [answer.text for answer in answers],
+        [verdict_word(answer.ratings.get(VERDICT)) for answer in answers],
+        written if len(written) == len(answers) else None,
     )
 
 
-def verdicts_of(pair: Preference) -> tuple[str | None, str | None]:
-    """A rule's verdict on both sides in words, where the pair has one."""
-    return verdict_word(pair.chosen_ratings.get(VERDICT)), verdict_word(pair.rejected_ratings.get(VERDICT))
+def asked_of(judged: Judged) -> Shown:
+    """As `shown_of`, without the critiques: a model that writes them is used with its own."""
+    return shown_of(judged)._replace(critiques=None)

@@ -132,7 +132,10 @@ class SftConfig(OptimConfig):
 
 
 class RewardLossConfig(Config):
-    """What a reward model learns from; each weight multiplies a mean over the items that have such a label."""
+    """What a reward model learns from; each weight multiplies a mean over the items that have such a label.
+
+    The losses stand in `losses.py`; a key that none of those turned on would read is refused.
+    """
 
     ranking: Literal["bradley_terry", "prompt_aware", "none"] = "bradley_terry"
     """What pairs teach: `prompt_aware` uses a utility of its own for open-ended prompts (arXiv:2305.17608)."""
@@ -141,9 +144,10 @@ class RewardLossConfig(Config):
     label_smoothing: float = Field(default=0.0, ge=0.0, le=0.5)
     """Share of labels taken to be wrong."""
     listwise: float = Field(default=0.0, ge=0.0)
-    """Weight of the Plackett-Luce loss of lists with ranks or scores."""
+    """Weight of the Plackett-Luce loss of lists with ranks or scores; above 0, lists are trained on whole, not as pairs."""
     pointwise: float = Field(default=0.0, ge=0.0)
-    """Weight of the Huber loss between scores and ratings in [-1, 1]."""
+    """Weight of the loss between scores and overall ratings, which each set's own scale takes to [-1, 1]; above 0, rated
+    answers without a partner are trained on too."""
     centering: float = Field(default=0.01, ge=0.0)
     """Weight of (u_w + u_l - 2 b)^2: holds u at b(x)."""
     bias: float = Field(default=0.1, ge=0.0)
@@ -162,11 +166,11 @@ class RewardTrainConfig(OptimConfig):
     learning_rate: float = Field(default=2e-5, gt=0.0)
     """Peak learning rate."""
     batch_size: int = Field(default=32, ge=1)
-    """Pairs or lists of one optimiser step."""
+    """Pairs, lists and single answers of one optimiser step."""
     num_train_epochs: float | None = Field(default=None, gt=0.0)
-    """Passes over the pairs, in place of max_steps."""
+    """Passes over the training data, in place of max_steps."""
     too_long: Literal["leave_out", "refuse"] = "leave_out"
-    """A pair with a response that does not fit into model input's max_length: counted and left out, or an error."""
+    """A pair or list with a response that does not fit into input.max_length: counted and left out, or an error."""
     collapse: Literal["warn", "stop"] = "warn"
     """What happens when the scores collapse, in an evaluation (held-out responses and samples of the policy) or in
     training: nearly constant, far off 0, nearly all at -1 or 1, u shrunk to nothing, or the same for open-ended prompts

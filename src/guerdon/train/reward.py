@@ -1,15 +1,17 @@
 """Training a reward model: judged responses, packed, to one optimiser step. Another learner on the same spine.
 
-    scored groups (chosen 1, rejected 0; or ratings) --pack--> [ prompt a | a+ | a- | prompt b | ... ] --> heads --> losses
+    scored groups (chosen 1, rejected 0; lists; ratings) --pack--> [ prompt a | a+ | a- | prompt b | ... ] --> heads
+    heads --rows of losses.py that the recipe turns on--> loss
 
 Every loss is a sum over a denominator of the whole update, so neither micro-batches nor packing change the gradient;
-both sides of a pair are always in one pass and share their prompt.
+all responses of a group are always in one pass and share their prompt.
 """
 
 from __future__ import annotations
 
+import pkgutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,15 +21,20 @@ from torch import Tensor
 from guerdon.core.metrics import Mean, Metric, Sum, merge, values
 from guerdon.core.seeds import content_hash, derive_seed
 from guerdon.core.types import CreditedGroup, ScoredGroup, StepReport
-from guerdon.functional import preference
 from guerdon.models.heads import Readout
 from guerdon.models.memory import release_memory
 from guerdon.models.reward import Pass, RewardModel
 from guerdon.train.config import OptimConfig, RewardLossConfig
+from guerdon.train.losses import LossRow, losses_of
 from guerdon.train.optimizer import MasterAdamW, learning_rate
+from guerdon.train.reward_terms import Seen
 
 LABEL, MARGIN = "label", "margin"
-"""Parts of a judged response: its label is its place (1 chosen, 0 rejected, 0.5 a tie) or its rating."""
+"""Parts of one side of a pair: its place (1 chosen, 0 rejected, 0.5 a tie), and by how much it is better.
+
+Groups without labels are lists, ranked by their scores' values; a list of one is only rated."""
+RATING = "rating"
+"""Part that holds the overall rating, in [-1, 1]."""
 CRITIQUE = "critique_start"
 """Key of `Turn.facts`: at which token of a judged response its critique begins."""
 ATTRIBUTE = "attribute/"
@@ -40,6 +47,8 @@ class Totals(NamedTuple):
     pairs: float
     lists: float
     rows: float
+    siblings: float
+    """Responses to a prompt that has several."""
     rated: float
     critique_tokens: float
 
@@ -59,6 +68,8 @@ class RewardMicroBatch:
     """Bootstrap weights of the ensemble's members."""
     list_LB: Tensor
     """Rows of each list, best first; -1 where there is none."""
+    rank_LB: Tensor
+    """Their ranks, from 0; equal ranks are undecided."""
     rating_B: Tensor
     """Ratings in [-1, 1]; NaN: none."""
     attributes_BK: Tensor | None
@@ -90,6 +101,7 @@ def pack_rewards(credited: Sequence[CreditedGroup], *, model: RewardModel, max_t
             pairs=float(sum(len(item.chosen_N) for item in micro)),
             lists=float(sum(len(item.list_LB) for item in micro)),
             rows=float(sum(len(item.rating_B) for item in micro)),
+            siblings=float(sum(len(one.scores) for one in groups if len(one.scores) > 1)),
             rated=float(sum(int((~item.rating_B.isnan()).sum()) for item in micro)),
             critique_tokens=float(
                 sum(0 if item.plan.critique_C is None else len(item.plan.critique_C) for item in micro)
@@ -121,32 +133,24 @@ def _micro(groups: Sequence[ScoredGroup], model: RewardModel) -> RewardMicroBatc
     families = []
     pairs: list[tuple[int, int, float, bool, bool]] = []
     names: list[str] = []
-    lists: list[list[int]] = []
+    lists: list[list[tuple[int, int]]] = []
     parents: list[int] = []
     starts: list[int] = []
-    row = 0
     for index, group in enumerate(groups):
         turns = [rollout.turns[0] for rollout in group.group.rollouts]
         families.append((turns[0].prompt_ids, [turn.completion_ids for turn in turns]))
         starts += [int(str(turn.facts[CRITIQUE])) for turn in turns if CRITIQUE in turn.facts]
-        labels = [score.value or 0.0 for score in group.scores]
-        order = sorted(range(len(labels)), key=lambda place: -labels[place])
-        if len(labels) == 2:
-            better, worse = order
-            margin = group.scores[better].part(MARGIN)
-            gap = 0.0 if margin is None or margin.value is None else margin.value
-            problem = group.group.problem
-            pairs.append((row + better, row + worse, gap, labels[0] == labels[1], problem.is_open_ended))
-            names.append(problem.id)
-        elif len(labels) > 2:
-            lists.append([row + place for place in order])
-        parents += [index] * len(labels)
-        row += len(labels)
+        row = len(parents)
+        if group.scores[0].part(LABEL) is not None:
+            pairs.append(_pair(group, row))
+            names.append(group.group.problem.id)
+        elif len(turns) > 1:
+            lists.append(_ranked(group, row))
+        parents += [index] * len(turns)
     device = model.trunk.device
-    columns = list(zip(*pairs, strict=True)) if pairs else [()] * 5
-    width = max(map(len, lists), default=0)
     scores = [score for group in groups for score in group.scores]
-    ratings = [None if (part := score.part("rating")) is None else part.value for score in scores]
+    ratings = [None if (part := score.part(RATING)) is None else part.value for score in scores]
+    columns = list(zip(*pairs, strict=True)) if pairs else [()] * 5
     kinds = (torch.long, torch.long, torch.float32, torch.bool, torch.bool)
     chosen_N, rejected_N, margin_N, tie_N, open_N = (
         torch.tensor(column, dtype=kind, device=device) for column, kind in zip(columns, kinds, strict=True)
@@ -159,11 +163,36 @@ def _micro(groups: Sequence[ScoredGroup], model: RewardModel) -> RewardMicroBatc
         tie_N=tie_N,
         open_N=open_N,
         weight_EN=_bootstrap(names, model),
-        list_LB=torch.tensor([rows + [-1] * (width - len(rows)) for rows in lists], device=device).long(),
+        list_LB=_padded(([row for row, _ in one] for one in lists), device),
+        rank_LB=_padded(([rank for _, rank in one] for one in lists), device),
         rating_B=_numbers(ratings, device),
         attributes_BK=_attributes(groups, model),
         parent_B=torch.tensor(parents, dtype=torch.long, device=device),
     )
+
+
+def _pair(group: ScoredGroup, row: int) -> tuple[int, int, float, bool, bool]:
+    """Rows of chosen and rejected, margin, whether it is a tie, whether its prompt is open-ended."""
+    first, second = (score.value or 0.0 for score in group.scores)
+    better, worse = (1, 0) if second > first else (0, 1)
+    margin = group.scores[better].part(MARGIN)
+    gap = 0.0 if margin is None or margin.value is None else margin.value
+    is_open_ended = group.group.problem.is_open_ended
+    return row + better, row + worse, gap, first == second, is_open_ended
+
+
+def _ranked(group: ScoredGroup, row: int) -> list[tuple[int, int]]:
+    """(row, rank) of a list's responses, best first; equal values have one rank."""
+    values_G = [score.value or 0.0 for score in group.scores]
+    levels = sorted(set(values_G), reverse=True)
+    order = sorted(range(len(values_G)), key=lambda place: -values_G[place])
+    return [(row + place, levels.index(values_G[place])) for place in order]
+
+
+def _padded(lists: Iterable[list[int]], device: torch.device) -> Tensor:
+    rows = list(lists)
+    width = max(map(len, rows), default=0)
+    return torch.tensor([one + [-1] * (width - len(one)) for one in rows], device=device).long()
 
 
 def _numbers(items: Sequence[float | None], device: torch.device) -> Tensor:
@@ -204,6 +233,10 @@ class RewardLearner:
         self.loss = loss
         self.config = config
         self.seed = seed
+        self.rows: list[tuple[LossRow, Callable[[Seen], Tensor | None]]] = [
+            (row, pkgutil.resolve_name(row.function))
+            for row in losses_of(loss, model.heads.config, model.reader.config).values()
+        ]
         self.optimizer = MasterAdamW(model.trainable(), config)
         self.num_steps = 0
 
@@ -228,7 +261,7 @@ class RewardLearner:
             with self.model.trunk.dropout(derive_seed(self.seed, "dropout", self.num_steps, number, index)):
                 read = self.model.read(micro.plan)
                 terms = self._terms(micro, read, batch.totals)
-                total = torch.stack(list(terms.values())).sum()
+                total = torch.stack([read.u_B.sum() * 0.0, *terms.values()]).sum()
                 total.backward()  # type: ignore[no-untyped-call]
             shares.append(_measured(micro, read, terms, self.model))
             reads.append(_detached(read))
@@ -247,76 +280,14 @@ class RewardLearner:
 
     def _terms(self, micro: RewardMicroBatch, read: Readout, totals: Totals) -> dict[str, Tensor]:
         """The loss's parts, each a share of a mean over the whole update."""
-        loss, heads = self.loss, self.model.heads
-        terms = {"loss/ranking": self._ranking(micro, read) / max(1.0, totals.pairs)}
-        if loss.listwise and len(micro.list_LB):
-            mask_LB = micro.list_LB >= 0
-            u_LB = read.u_B[micro.list_LB.clamp(min=0)]
-            found = preference.plackett_luce(u_LB, mask_LB).sum()
-            terms["loss/listwise"] = loss.listwise * found / totals.lists
-        if loss.critique and read.critique_C is not None:
-            terms["loss/critique"] = -loss.critique * read.critique_C.sum() / totals.critique_tokens
-        rated_B = ~micro.rating_B.isnan()
-        score_B = heads.squashed(read)
-        if loss.pointwise and bool(rated_B.any()):
-            terms["loss/pointwise"] = loss.pointwise * self._pointwise(micro, read, rated_B) / totals.rated
-        if micro.attributes_BK is not None and read.attributes_BK is not None:
-            known_BK = ~micro.attributes_BK.isnan()
-            found_BK = preference.pointwise(read.attributes_BK, micro.attributes_BK.nan_to_num())
-            terms["loss/attributes"] = (found_BK * known_BK).sum() / totals.rows
-        if heads.config.kind == "binned":
-            return terms
-        if loss.centering and len(micro.chosen_N):
-            first, second = read.u_B[micro.chosen_N], read.u_B[micro.rejected_N]
-            level = read.bias_B[micro.chosen_N].detach()
-            terms["loss/centering"] = (
-                loss.centering * preference.centering(first, second, level).sum() / totals.pairs
-            )
-        if loss.bias and heads.config.bias:
-            level_B = _group_means(read.u_B.detach(), micro.parent_B)
-            found = preference.bias_regression(read.bias_B, level_B).sum()
-            terms["loss/bias"] = loss.bias * found / totals.rows
-        if loss.variance_floor:
-            found = preference.variance_floor(
-                score_B, heads.score_mean, heads.score_deviation, loss.min_std
-            ).sum()
-            terms["loss/variance_floor"] = loss.variance_floor * found / totals.rows
+        seen = Seen(micro, read, self.model.heads, self.loss)
+        terms: dict[str, Tensor] = {}
+        for row, function in self.rows:
+            found = function(seen)
+            if found is not None:
+                weight = getattr(self.loss, row.key) if row.key and not row.ranking else 1.0
+                terms[f"loss/{row.term}"] = weight * found / getattr(totals, row.per)
         return terms
-
-    def _ranking(self, micro: RewardMicroBatch, read: Readout) -> Tensor:
-        if self.loss.ranking == "none" or not len(micro.chosen_N):
-            return read.u_B.sum() * 0.0
-        if read.bins_BK is not None:
-            first, second = read.bins_BK[micro.chosen_N], read.bins_BK[micro.rejected_N]
-            won_N = preference.bin_pair(first, second)
-            even_N = 0.5 * (won_N + preference.bin_pair(second, first))
-            return torch.where(micro.tie_N, even_N, won_N).sum()
-        if read.members_EB is not None and micro.weight_EN is not None:
-            found = [
-                (weight_N * self._pairs(micro, u_B)).sum()
-                for weight_N, u_B in zip(micro.weight_EN, read.members_EB, strict=True)
-            ]
-            return torch.stack(found).mean()
-        return self._pairs(micro, read.u_B).sum()
-
-    def _pairs(self, micro: RewardMicroBatch, u_B: Tensor) -> Tensor:
-        chosen_N, rejected_N = u_B[micro.chosen_N], u_B[micro.rejected_N]
-        if self.loss.ranking == "prompt_aware":
-            won_N = preference.prompt_aware(chosen_N, rejected_N, micro.open_N)
-        else:
-            won_N = preference.bradley_terry(
-                chosen_N,
-                rejected_N,
-                margin_N=micro.margin_N if self.loss.use_margin else 0.0,
-                label_smoothing=self.loss.label_smoothing,
-            )
-        return torch.where(micro.tie_N, preference.tie(chosen_N, rejected_N), won_N)
-
-    def _pointwise(self, micro: RewardMicroBatch, read: Readout, rated_B: Tensor) -> Tensor:
-        label_B = micro.rating_B[rated_B]
-        if read.bins_BK is not None:
-            return preference.bin_label(read.bins_BK[rated_B], label_B).sum()
-        return preference.pointwise(self.model.heads.squashed(read)[rated_B], label_B).sum()
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Everything a bit-exact resume needs besides the number of steps."""
@@ -344,7 +315,7 @@ def _measured(
     found: dict[str, Metric] = {name: Sum(float(term.detach())) for name, term in terms.items()}
     found["loss"] = Sum(float(sum(float(term.detach()) for term in terms.values())))
     u_B = read.u_B.detach()
-    gap_N = (u_B[micro.chosen_N] - u_B[micro.rejected_N])[~micro.tie_N]
+    gap_N = torch.cat([(u_B[micro.chosen_N] - u_B[micro.rejected_N])[~micro.tie_N], _gaps(micro, u_B)])
     if len(gap_N):
         wins = (gap_N > 0).float() + 0.5 * (gap_N == 0).float()
         found["accuracy"] = Mean(float(wins.sum()), len(gap_N))
@@ -358,15 +329,19 @@ def _measured(
     return found
 
 
+def _gaps(micro: RewardMicroBatch, u_B: Tensor) -> Tensor:
+    """By how much the better one of any two of a list exceeds the other; equal ranks have no better one."""
+    if not len(micro.list_LB):
+        return u_B[:0]
+    mask_LB = micro.list_LB >= 0
+    u_LB = u_B[micro.list_LB.clamp(min=0)]
+    better_LBB = micro.rank_LB[:, :, None] < micro.rank_LB[:, None, :]
+    return (u_LB[:, :, None] - u_LB[:, None, :])[better_LBB & mask_LB[:, :, None] & mask_LB[:, None, :]]
+
+
 def _detached(read: Readout) -> Readout:
     return Readout(read.u_B.detach(), read.bias_B.detach())
 
 
 def _joined(reads: Sequence[Readout]) -> Readout:
     return Readout(torch.cat([read.u_B for read in reads]), torch.cat([read.bias_B for read in reads]))
-
-
-def _group_means(value_B: Tensor, parent_B: Tensor) -> Tensor:
-    count = torch.bincount(parent_B)
-    total = value_B.new_zeros(len(count)).index_add(0, parent_B, value_B)
-    return (total / count)[parent_B]

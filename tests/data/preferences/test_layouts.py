@@ -202,7 +202,10 @@ def test_attributes_make_a_score_by_their_weights() -> None:
     assert score(attributes={"helpfulness": 3, "correctness": 1}) == 3.5
     assert score(attributes={"helpfulness": 1, "verbosity": -1}) == 0.5
     found = read_answer(HELPSTEER, "ratings", config(), PLACE)
-    assert found.answers[0].ratings == {"helpfulness": 4.0, "correctness": 2.0, "verbosity": 3.0}
+    rated = {"helpfulness": 4.0, "correctness": 2.0, "verbosity": 3.0}
+    assert found.answers[0].ratings == {**rated, "score": 4.0}, (
+        "the overall rating goes by one name in every layout"
+    )
     assert found.problem.info == {"prompt_format": "text"}
 
 

@@ -65,7 +65,7 @@ def test_one_answer_a_row_is_joined_by_prompt(tmp_path: Path) -> None:
     found = read(tmp_path, *rows, margin_scale=2.0)
     (pair,) = found.pairs
     assert (pair.chosen, pair.rejected, pair.margin) == ("b", "a", 6.0)
-    assert (pair.chosen_ratings, found.places) == ({"helpfulness": 4.0}, ("line 1",))
+    assert (pair.chosen_ratings, found.places) == ({"helpfulness": 4.0, "score": 4.0}, ("line 1",))
     assert found.left_out == {"prompts with one answer": 1}
     assert [len(one.answers) for one in found.lists] == [2, 1]
 

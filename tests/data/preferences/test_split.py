@@ -170,3 +170,65 @@ def test_an_empty_side_is_refused(tmp_path: Path) -> None:
         load({"train": {"a": one}})
     with pytest.raises(DataError, match="no pairs to train on are left of a"):
         load({"train": {"a": one}, "eval": {"e": one}})
+
+
+def lists(name: str, count: int) -> list[dict[str, object]]:
+    return [
+        {"prompt": f"{name} {index}?", "responses": ["best", "fair", "poor"], "scores": [3, 2, 1]}
+        for index in range(count)
+    ]
+
+
+def test_lists_and_pairs_are_mixed_and_share_no_prompt_with_the_held_out_side(tmp_path: Path) -> None:
+    data = {
+        "train": {
+            "pairs": {**file(tmp_path, "pairs", rows("a", 60)), "weight": 1.0},
+            "lists": {**file(tmp_path, "lists", [*lists("a", 60), *lists("b", 60)]), "weight": 1.0},
+        },
+        "num_pairs": 40,
+    }
+    config = parse_config(PreferenceDataConfig, data)
+    found = load_preferences(config, 0, listwise=True)
+    assert Counter((item.problem.info["set"], type(item).__name__) for item in found.train) == {
+        ("pairs", "Preference"): 20,
+        ("lists", "Candidates"): 20,
+    }
+    assert found == load_preferences(config, 0, listwise=True)
+    assert found.train != load_preferences(config, 1, listwise=True).train
+    held = {pair.problem.messages for pair in found.eval}
+    assert not held & {item.problem.messages for item in found.train}
+    assert found.eval == load_preferences(config, 0).eval, (
+        "held out are the same pairs whatever is learned from"
+    )
+
+
+def test_the_same_list_twice_counts_once(tmp_path: Path) -> None:
+    twice = [*lists("a", 20), *lists("a", 20)]
+    found = load_preferences(
+        parse_config(
+            PreferenceDataConfig, {"train": {"a": file(tmp_path, "a", twice)}, "eval_fraction": 0.3}
+        ),
+        0,
+        listwise=True,
+    )
+    assert found.num_duplicates == 20
+
+
+def test_answers_without_a_partner_are_of_use_to_the_pointwise_loss_alone(tmp_path: Path) -> None:
+    single = [{"prompt": f"a {n}?", "completion": "yes", "label": n % 2 == 0} for n in range(8)]
+    config = parse_config(PreferenceDataConfig, {"train": {"a": file(tmp_path, "a", single)}})
+    found = load_preferences(config, 0, pointwise=True)
+    assert (len(found.train), found.eval) == (8, ())
+    with pytest.raises(
+        DataError,
+        match=r"data.train.a: 8 rows and no pair of answers \(8 prompts with one answer\); .*loss.pointwise",
+    ):
+        load_preferences(config, 0)
+
+
+def test_every_set_that_was_read_is_named_with_its_side(tmp_path: Path) -> None:
+    one = file(tmp_path, "one", rows("a", 30))
+    found = load(
+        {"train": {"a": one}, "eval": {"a": file(tmp_path, "two", rows("b", 5))}, "audit": {"a": one}}
+    )
+    assert list(found.sets) == ["train.a", "eval.a", "audit.a"]

@@ -116,7 +116,7 @@ class PreferenceTableConfig(PreferenceSetConfig):
     margin_scale: float = Field(default=1.0, gt=0.0)
     """Multiplies margins, so that sets rated on different scales fit together."""
     bad_rows: Literal["refuse", "leave_out"] = "refuse"
-    """A row that cannot be used stops the reading, or is left out and recorded with its place and its reason."""
+    """A row that cannot be used stops the reading, or is left out, told, and recorded with its place and its reason."""
     limit: int | None = Field(default=None, ge=1)
     """Read at most so many rows."""
 
@@ -240,7 +240,7 @@ class PreferenceDataConfig(Config):
     split_by: Literal["prompt", "opening"] = "prompt"
     """What train and held-out side never share: a prompt, or even the first user message of a dialogue."""
     num_pairs: int | None = Field(default=None, ge=1)
-    """Size of the mix; left out: all pairs, or with weights as many as can be had without repeating one."""
+    """Size of the mix, a list counting as one; left out: all, or with weights as many as can be had without repeating."""
     audit: dict[str, SerializeAsAny[PreferenceSetConfig]] = Field(default_factory=dict)
     """Some of the same pairs, judged again with care: measures how many labels are wrong."""
     max_label_noise: Annotated[float, Field(gt=0.0, le=0.5)] = MAX_LABEL_NOISE

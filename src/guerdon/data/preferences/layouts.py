@@ -19,7 +19,7 @@ from guerdon.data.files import Row
 from guerdon.data.preferences.columns import ATTRIBUTES, TEXTS, NamedRow, entry_value
 from guerdon.data.preferences.config import PreferenceTableConfig, Source
 from guerdon.data.preferences.dialogue import Sides, is_transcript, sides_of
-from guerdon.data.preferences.pairing import SCORE, Answer, Candidates
+from guerdon.data.preferences.pairing import GOOD, SCORE, Answer, Candidates
 
 SOURCES: tuple[str, ...] = get_args(Source)
 FIRST = frozenset(
@@ -120,7 +120,7 @@ def read_answer(row: Row, layout: str, config: PreferenceTableConfig, where: str
     sides = _sides(named, [named.get("response")])
     if layout == "pointwise":
         score: float | None = _label(named.get("label"), where)
-        ratings = {} if score is None else {"label": score}
+        ratings = {} if score is None else {GOOD: score}
     else:
         score, ratings = _rated(named, config)
     answer = Answer(
@@ -347,7 +347,7 @@ def _score_of(named: NamedRow, name: str) -> dict[str, float]:
 
 
 def _rated(named: NamedRow, config: PreferenceTableConfig) -> tuple[float | None, dict[str, float]]:
-    """Score and ratings of a row; the score is the weighted mean of the attributes that the recipe names."""
+    """Score and ratings of a row; the score, the weighted mean of the attributes that the recipe names, is one of them."""
     weights = dict(config.attributes)
     if not weights:
         theirs = "helpfulness" if "helpfulness" in named.row and "score" not in config.columns else None
@@ -373,7 +373,7 @@ def _rated(named: NamedRow, config: PreferenceTableConfig) -> tuple[float | None
         return None, ratings
     total = sum(abs(weight) for weight in weights.values())
     score = math.fsum(weight * ratings[name] for name, weight in weights.items() if weight) / total
-    return score, ratings
+    return score, {**ratings, SCORE: score}
 
 
 def _text_in(entry: Any) -> Any:

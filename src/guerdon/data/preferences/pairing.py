@@ -20,6 +20,10 @@ from guerdon.data.preferences.config import PairingConfig
 
 SCORE = "score"
 """The attribute under which an overall rating is kept."""
+GOOD = "label"
+"""The attribute under which the layout `pointwise` keeps 1 (good) or 0."""
+VERDICT = "verdict"
+"""The attribute under which a rule's verdict is kept: 1 right, less is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ def pairs_of(
         seed: for ties and `max_pairs`; the same seed gives the same pairs.
         left_out: counts what no pair was made of, by reason.
     """
-    ranked = _ranked(candidates, left_out)
+    ranked = ranked_answers(candidates, left_out)
     found: list[Preference] = []
     for better, worse in _chosen_by(pairing.policy, ranked):
         reason = _unfit(candidates, pairing, better, worse)
@@ -76,8 +80,8 @@ def pairs_of(
     yield from found
 
 
-def _ranked(candidates: Candidates, left_out: Counter[str]) -> list[tuple[float, Answer]]:
-    """Best first, without the unrated; each text once, the first time that it stands there."""
+def ranked_answers(candidates: Candidates, left_out: Counter[str]) -> list[tuple[float, Answer]]:
+    """(score, answer), best first, without the unrated; each text once, the first time that it stands there."""
     found: dict[str, tuple[float, Answer]] = {}
     for answer in candidates.answers:
         if answer.score is None:

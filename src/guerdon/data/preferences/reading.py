@@ -55,23 +55,27 @@ class PreferenceSet:
     """What no pair was made of although its row is sound, by reason."""
     lists: tuple[Candidates, ...] = ()
     """Layouts of lists and of single answers: the answers to each prompt, for listwise and pointwise losses."""
+    list_of: tuple[int, ...] = ()
+    """Of those layouts: from which of the lists each pair is made."""
+
+    def account(self) -> str:
+        """Why there is no pair, in words."""
+        why = [f"{count} {reason}" for reason, count in self.left_out.most_common()]
+        if self.bad_rows:
+            why.append(f"{len(self.bad_rows)} rows left out, first: {self.bad_rows[0].why}")
+        reasons = f" ({', '.join(why)})" if why else ""
+        return f"{self.num_rows} rows and no pair of answers{reasons}"
 
 
 def read_preferences(config: PreferenceTableConfig, seed: int) -> PreferenceSet:
     """Read rows, recognise how they are laid out, make pairs.
 
     Raises:
-        DataError: no such file, damaged, an unknown layout, a row that cannot be used, or no pair at all.
+        DataError: no such file, damaged, an unknown layout, a row that cannot be used, or neither a pair nor a rating.
     """
     found = scan_preferences(config, seed)
-    if not found.pairs:
-        why = ", ".join(f"{count} {reason}" for reason, count in found.left_out.most_common())
-        if found.bad_rows:
-            why = f"{why}{', ' if why else ''}{len(found.bad_rows)} rows left out, first: {found.bad_rows[0].why}"
-        raise DataError(
-            f"data: {config.place}: {found.num_rows} rows and no pair of answers"
-            f"{f' ({why})' if why else ''}; expected at least one"
-        )
+    if not found.pairs and not any(answer.score is not None for one in found.lists for answer in one.answers):
+        raise DataError(f"data: {config.place}: {found.account()}; expected at least one")
     return found
 
 
@@ -100,6 +104,7 @@ def scan_preferences(config: PreferenceTableConfig, seed: int) -> PreferenceSet:
         bad_rows=tuple(reader.bad_rows),
         left_out=reader.left_out,
         lists=tuple(reader.lists.values()),
+        list_of=tuple(reader.list_of),
     )
 
 
@@ -147,6 +152,7 @@ class _Reader:
         self.bad_rows: list[BadRow] = []
         self.left_out: Counter[str] = Counter()
         self.lists: dict[str, Candidates] = {}
+        self.list_of: list[int] = []
 
     def add(self, place: str, row: Row) -> None:
         """One row."""
@@ -165,7 +171,7 @@ class _Reader:
 
     def finish(self) -> None:
         """Pairs of the lists."""
-        for candidates in self.lists.values():
+        for number, candidates in enumerate(self.lists.values()):
             place = candidates.answers[0].place.removeprefix(f"{self.source}, ").partition(", response")[0]
             if len(candidates.answers) == 1:
                 self.left_out["prompts with one answer"] += 1
@@ -179,6 +185,7 @@ class _Reader:
                     for pair in made
                 ),
             )
+            self.list_of += [number] * (len(self.pairs) - len(self.list_of))
 
     def _keep(self, place: str, pairs: Iterable[Preference]) -> None:
         for pair in pairs:

@@ -1,16 +1,16 @@
 """The preferences of a run: sets read, split by prompt, audited, mixed.
 
     sets --split by content of the prompt--> train | eval        never one prompt on both sides, whichever sets it is in
-    train --audit--> refused where the labels are mostly noise --mix by weight--> one stream of pairs
+    train --audit--> refused where the labels are mostly noise --mix by weight--> one stream of pairs, lists, answers
 
-Every pair remembers its set in `problem.info["set"]`, so that results can be told apart by set.
+Every pair remembers its set in `problem.info["set"]`, so that results can be told apart by set. Held out are pairs only.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from guerdon.core.errors import DataError
 from guerdon.core.seeds import content_hash
@@ -18,99 +18,146 @@ from guerdon.core.types import Preference, Problem
 from guerdon.data.mix import SET, mix
 from guerdon.data.preferences.audit import LabelNoise, label_noise, pair_key
 from guerdon.data.preferences.config import PreferenceDataConfig, PreferenceSetConfig
+from guerdon.data.preferences.judged import Judged, judged_of
 from guerdon.data.preferences.reading import PreferenceSet
-from guerdon.data.split import is_held_out
+from guerdon.data.split import is_held_out, prompt_key
 from guerdon.data.twins import spelling_key, words_of
+
+J = TypeVar("J", Preference, Judged)
 
 
 class PreferenceSplit(NamedTuple):
-    """Pairs of a run."""
+    """What a run learns from and is measured on."""
 
-    train: tuple[Preference, ...]
-    """Mixed by weight; any beginning of it has about the same mix."""
+    train: tuple[Judged, ...]
+    """Pairs, and lists and single answers where they are asked for. Mixed by weight; any beginning of it has about
+    the same mix."""
     eval: tuple[Preference, ...]
     num_overlap: int
-    """Training pairs left out because their prompt is asked on the held-out side."""
+    """Of `train`, left out because their prompt is asked on the held-out side."""
     num_duplicates: int
-    """Pairs that stood more than once, judged alike by the same; kept once."""
+    """Judgements that stood more than once, judged alike by the same; kept once."""
     sets: Mapping[str, PreferenceSet]
-    """What was read, by name, with what was left out."""
+    """What was read, with what was left out: `train.NAME`, `eval.NAME`, `audit.NAME`."""
     noise: LabelNoise | None
     """How often the audit contradicts the labels; None: no audit."""
 
 
-def load_preferences(config: PreferenceDataConfig, seed: int) -> PreferenceSplit:
+def load_preferences(
+    config: PreferenceDataConfig, seed: int, *, listwise: bool = False, pointwise: bool = False
+) -> PreferenceSplit:
     """Read the sets, split, audit and mix them.
+
+    Args:
+        config: the sets.
+        seed: for generated sets, ties and the order of the mix.
+        listwise: train on lists as a whole, as `judged_of`.
+        pointwise: train on rated answers without a partner too, as `judged_of`.
 
     Raises:
         DataError: a set cannot be read, one side would be empty, or the audit finds labels that are mostly noise.
     """
-    sets = {name: one.build(seed) for name, one in config.train.items()}
-    train, duplicates = _distinct(sets)
+    read = {name: one.build(seed) for name, one in config.train.items()}
+    held_read = {name: one.build(seed) for name, one in config.eval.items()}
+    audits = {name: one.build(seed) for name, one in config.audit.items()}
+    pairs, _ = _distinct({name: one.pairs for name, one in read.items()})
+    train, duplicates = _distinct(
+        {name: judged_of(one, listwise=listwise, pointwise=pointwise) for name, one in read.items()}
+    )
     if config.eval:
-        held_sets = {name: one.build(seed) for name, one in config.eval.items()}
-        held, more = _distinct(held_sets)
+        held, more = _distinct({name: one.pairs for name, one in held_read.items()})
         duplicates += more
-        sets |= {name if name not in sets else f"eval.{name}": one for name, one in held_sets.items()}
-        keys = {split_key(pair, config.split_by) for pairs in held.values() for pair in pairs}
+        keys = {split_key(pair, config.split_by) for ours in held.values() for pair in ours}
     else:
-        found = {split_key(pair, config.split_by) for pairs in train.values() for pair in pairs}
+        found = {split_key(pair, config.split_by) for ours in pairs.values() for pair in ours}
         keys = {key for key in found if is_held_out(key, config.eval_fraction)}
-        held = {name: _asked(pairs, keys, config.split_by, inside=True) for name, pairs in train.items()}
-    rest = {name: _asked(pairs, keys, config.split_by, inside=False) for name, pairs in train.items()}
+        held = {name: _asked(ours, keys, config.split_by, inside=True) for name, ours in pairs.items()}
+    rest = {name: _asked(ours, keys, config.split_by, inside=False) for name, ours in train.items()}
     lost = sum(map(len, train.values())) - sum(map(len, rest.values()))
-    _check_sides(config, rest, held)
-    noise = _audited(config, rest, seed)
+    _check_partners(read, train)
+    if any(pairs.values()) or config.eval:  # where no answer has a partner there is nothing to measure on
+        _check_sides(config, rest, held)
+    ours = [pair for one in pairs.values() for pair in _asked(one, keys, config.split_by, inside=False)]
+    noise = _audited(config, ours, audits)
     weights = {name: one.weight for name, one in config.train.items() if one.weight is not None}
     return PreferenceSplit(
         train=mix(rest, weights, seed=seed, total=config.num_pairs),
-        eval=tuple(pair for pairs in held.values() for pair in pairs),
+        eval=tuple(pair for ours in held.values() for pair in ours),
         num_overlap=lost if config.eval else 0,
         num_duplicates=duplicates,
-        sets=sets,
+        sets={
+            f"{side}.{name}": one
+            for side, ones in (("train", read), ("eval", held_read), ("audit", audits))
+            for name, one in ones.items()
+        },
         noise=noise,
     )
 
 
-def split_key(pair: Preference, split_by: str) -> str:
+def split_key(judged: Judged, split_by: str) -> str:
     """Hash of what must not be on both sides: the prompt, spelling aside, or a dialogue's first user message.
 
-    A pair without a prompt is known by its answers.
+    Where there is no prompt, the answers say which it is.
     """
-    problem = pair.problem
+    problem = judged.problem
     if split_by == "opening":
         first = next((message for message in problem.messages if message.role == "user"), problem.messages[0])
         problem = Problem(id=problem.id, messages=(first,))
     words = words_of(problem)
-    return spelling_key(words) if words else content_hash(pair_key(pair))
+    return spelling_key(words) if words else content_hash(_answers_key(judged))
 
 
-def _distinct(sets: Mapping[str, PreferenceSet]) -> tuple[dict[str, list[Preference]], int]:
-    """The pairs of each set under its name, judgements that stand twice once."""
-    seen: set[tuple[str, str, bool, str | None]] = set()
-    found: dict[str, list[Preference]] = {}
-    for name, one in sets.items():
+def _answers_key(judged: Judged) -> str:
+    """Hash of the prompt and the answers, in whatever order."""
+    if isinstance(judged, Preference):
+        return pair_key(judged)
+    texts = sorted(content_hash(answer.text.strip()) for answer in judged.answers)
+    return content_hash("\x1f".join([prompt_key(judged.problem), *texts]))
+
+
+def _judgement(judged: Judged) -> tuple[str, ...]:
+    """What makes two judgements the same: the prompt, the answers, what is said of them, and by whom."""
+    if isinstance(judged, Preference):
+        first = "" if judged.tie else content_hash(judged.chosen)
+        return _answers_key(judged), first, str(judged.tie), str(judged.annotator)
+    said = [f"{content_hash(one.text)} {one.score} {one.annotator}" for one in judged.answers]
+    return _answers_key(judged), *said
+
+
+def _distinct(sets: Mapping[str, Sequence[J]]) -> tuple[dict[str, list[J]], int]:
+    """What is judged in each set under its name, judgements that stand twice once."""
+    seen: set[tuple[str, ...]] = set()
+    found: dict[str, list[J]] = {}
+    for name, items in sets.items():
         found[name] = []
-        for pair in one.pairs:
-            first = "" if pair.tie else content_hash(pair.chosen)
-            key = (pair_key(pair), first, pair.tie, pair.annotator)
+        for judged in items:
+            key = _judgement(judged)
             if key not in seen:
                 seen.add(key)
-                problem = dataclasses.replace(pair.problem, info={**pair.problem.info, SET: name})
-                found[name].append(dataclasses.replace(pair, problem=problem))
-    return found, sum(len(one.pairs) for one in sets.values()) - sum(map(len, found.values()))
+                problem = dataclasses.replace(judged.problem, info={**judged.problem.info, SET: name})
+                found[name].append(dataclasses.replace(judged, problem=problem))
+    return found, sum(map(len, sets.values())) - sum(map(len, found.values()))
 
 
-def _asked(pairs: Sequence[Preference], keys: set[str], split_by: str, *, inside: bool) -> list[Preference]:
-    return [pair for pair in pairs if (split_key(pair, split_by) in keys) == inside]
+def _asked(items: Sequence[J], keys: set[str], split_by: str, *, inside: bool) -> list[J]:
+    return [judged for judged in items if (split_key(judged, split_by) in keys) == inside]
+
+
+def _check_partners(sets: Mapping[str, PreferenceSet], train: Mapping[str, Sequence[Judged]]) -> None:
+    bare = next((name for name, judged in train.items() if not judged), None)
+    if bare is not None:
+        raise DataError(
+            f"data.train.{bare}: {sets[bare].account()}; give several answers to a prompt, or learn from ratings without "
+            "a partner: loss.pointwise = 1.0"
+        )
 
 
 def _check_sides(
     config: PreferenceDataConfig,
-    train: Mapping[str, Sequence[Preference]],
+    train: Mapping[str, Sequence[Judged]],
     held: Mapping[str, Sequence[Preference]],
 ) -> None:
-    empty = [name for name, pairs in train.items() if not pairs]
+    empty = [name for name, ours in train.items() if not ours]
     if empty and any(train.values()) and not _weighted(config.train):
         empty = []  # without weights a set that is all held out is no loss
     if empty:
@@ -130,12 +177,11 @@ def _weighted(sets: Mapping[str, PreferenceSetConfig]) -> bool:
 
 
 def _audited(
-    config: PreferenceDataConfig, train: Mapping[str, Sequence[Preference]], seed: int
+    config: PreferenceDataConfig, train: Sequence[Preference], audits: Mapping[str, PreferenceSet]
 ) -> LabelNoise | None:
-    if not config.audit:
+    if not audits:
         return None
-    audit = [pair for one in config.audit.values() for pair in one.build(seed).pairs]
-    noise = label_noise([pair for pairs in train.values() for pair in pairs], audit)
+    noise = label_noise(train, [pair for one in audits.values() for pair in one.pairs])
     if not noise.num_audited:
         raise DataError(
             "data.audit: none of its pairs stands in data.train; expected some of the same pairs, judged again"

@@ -65,12 +65,12 @@ def verdict(summary: Summary) -> str:
     """One sentence: how often right, how sure is that, and what speaks against it."""
     found = summary.accuracy
     if found.share is None:
-        parts = [f"No pair could be judged ({found.num_unscored:,} without a score, {found.num_ties:,} ties)"]
-        return f"{parts[0]}."
-    text = (
-        f"The chosen answer wins in {amount(found.share.value, '%')} of {found.num_decided:,} pairs "
-        f"(95\u00a0% interval {span(found.share, '%')})"
-    )
+        text = f"No pair could be judged ({found.num_unscored:,} without a score, {found.num_ties:,} ties)"
+    else:
+        text = (
+            f"The chosen answer wins in {amount(found.share.value, '%')} of {found.num_decided:,} pairs "
+            f"(95\u00a0% interval {span(found.share, '%')})"
+        )
     doubts = list(_doubts(summary))
     return f"{text}; {', '.join(doubts)}." if doubts else f"{text}."
 

@@ -160,6 +160,7 @@ def learned_with_dropout(
     return {name: weight.detach().clone() for name, weight in model.trainable().items()}
 
 
+@pytest.mark.slow
 def test_dropout_acts_in_training_and_repeats_itself() -> None:
     def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
         return all(torch.equal(weight, two[name]) for name, weight in one.items())

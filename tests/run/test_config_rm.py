@@ -94,11 +94,32 @@ def test_it_is_trained_as_its_table_says(tmp_path: Path) -> None:
         ({"rm": {"labels": ["maths"]}}, "rm.labels: 'maths' names no part"),
         ({"rm": {"labels": ["judge"]}}, "rm.labels: 'judge' is the reward model that is to be trained"),
         ({"rm": {"num_generations": 1}}, "rm.num_generations"),
+        ({"rm": {"input": {"fields": ["verdict"]}}}, "rewards.judge.verdict: missing; rm.input.fields shows"),
+        (
+            {
+                "rewards": {"math": {}, "judge": {"kind": "reward_model", "verdict": "math"}},
+                "eval": {"format": None},
+            },
+            "rewards.judge.verdict: has no use; rm.input.fields shows no verdict",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_the_run(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         config(**changes)
+
+
+def test_what_a_label_reads_is_computed_and_does_not_label() -> None:
+    rewards = {
+        **RECIPE["rewards"],
+        "other": {"kind": "reward_model", "path": "runs/other", "verdict": "format"},
+    }
+    chosen = preferences_recipe(config(rewards=rewards, rm={"labels": ["math", "other"]}), "m")
+    assert {name: part.weight for name, part in chosen.rewards.items()} == {
+        "math": 1.0,
+        "format": 0.0,
+        "other": 1.0,
+    }
 
 
 def test_without_grpo_nobody_needs_the_judge() -> None:

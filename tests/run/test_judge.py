@@ -42,6 +42,49 @@ def test_scores_are_the_model_s_and_carry_its_version(folder: Path) -> None:
     assert "members differ by" in found[0].evidence.note
 
 
+@pytest.fixture
+def informed(tmp_path: Path) -> Path:
+    """A reward model that is shown a rule's verdict."""
+    tiny_reward_model(max_length=128, fields=("verdict",)).save(tmp_path / "informed")
+    return tmp_path / "informed"
+
+
+def test_the_verdict_of_a_rule_reaches_the_model(informed: Path) -> None:
+    rewards = parse_rewards(
+        {
+            "rm": {"kind": "reward_model", "path": str(informed), "verdict": "math"},
+            "math": {"weight": 0.0, "extract": "boxed"},
+        }
+    )
+    rubric = Rubric.from_config(RubricConfig(rewards))
+    rubric.check()
+    texts = (r"\boxed{4}", r"\boxed{5}", "who knows")
+    (found,) = asyncio.run(rubric.score([text_group(problem(target="4"), texts)]))
+    model = tiny_reward_model(max_length=128, fields=("verdict",))
+    shown = Shown(problem(target="4"), texts, ("right", "wrong", "wrong"))
+    wanted = model.score([shown])[0].score_B.tolist()
+    assert [item.value for item in found.scores] == pytest.approx(wanted, abs=1e-5)
+    assert wanted != pytest.approx(
+        model.score([Shown(problem(target="4"), texts)])[0].score_B.tolist(), abs=1e-3
+    )
+
+
+def test_one_text_with_two_verdicts_is_scored_twice(informed: Path) -> None:
+    item = judge(informed, verdict="math")
+    group = text_group(problem(), ("a", "a", "a"))
+    given = {"math": [Part(name="math", value=value) for value in (1.0, 0.0, 1.0)]}
+    first, second, third = (part.value for part in asyncio.run(item.score(group, given)))
+    assert first == third != second
+
+
+def test_a_verdict_that_is_missing_or_has_no_use_is_told_before_the_run(informed: Path, folder: Path) -> None:
+    with pytest.raises(UserError, match=r"path: .*was trained to be shown a rule's verdict, and gets none"):
+        judge(informed).check()
+    with pytest.raises(UserError, match=r"path: .*is shown no verdict, so verdict = 'math' has no use"):
+        judge(folder, verdict="math").check()
+    judge(informed, verdict="math").check()
+
+
 def test_a_response_too_long_could_not_be_judged(folder: Path) -> None:
     long, short = parts(judge(folder), "x" * 200, "ok")
     assert long.value is None

@@ -21,7 +21,7 @@ from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.spec import RewardSpec
 from guerdon.rollout.config import RolloutConfig
-from guerdon.run.config_rm import RewardStageConfig, own_judges
+from guerdon.run.config_rm import RewardStageConfig, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
 from guerdon.train.table import resolve_row
@@ -99,6 +99,11 @@ class RunConfig(RunSettings):
             resolve_row(self.algorithm)
         except ConfigError as error:
             problems += error.problems
+        if self.model.lora and self.model.lora.dropout:
+            problems.append(
+                f"model.lora.dropout: {self.model.lora.dropout:g}, but a policy learns from the log-probabilities it "
+                "sampled by, and dropout would change those; remove the key (a reward model may have it)"
+            )
         if "grpo" in self.stages and not self.rubric.nodes and not self.rubric.shares():
             problems.append("rewards: at least one part needs a weight other than 0")
         problems += self._accuracy_problems() if self.eval.num_problems else ()
@@ -135,6 +140,8 @@ class RunConfig(RunSettings):
                 f"rewards.{own[0]}.path: missing; name a reward model, or let this run train one: "
                 'stages = ["sft", "rm", "grpo"]'
             )
+        if self.rm.shown is not None:
+            yield from verdict_problems(self.rewards, self.rm.shown)
         if "rm" not in self.stages:
             return
         if self.stages[-1] == "rm":

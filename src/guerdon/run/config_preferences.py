@@ -5,11 +5,11 @@ Tables: model, data, sampling, rewards, reward, pairing.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from guerdon.core.config import Config
+from guerdon.core.config import Config, EntryError
 from guerdon.data.config import DataConfig
 from guerdon.data.preferences.config import PairingConfig, Source
 from guerdon.models.config import ModelConfig
@@ -61,3 +61,9 @@ class PreferencesRunConfig(Config):
     @classmethod
     def _rewards(cls, value: Any) -> Any:
         return parse_rewards(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if issues := self.rubric.issues():
+            raise EntryError(issues)
+        return self

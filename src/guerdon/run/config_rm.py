@@ -5,7 +5,7 @@ policy --answers--> labelled by rules --pairs--> RUN/rm/pairs.jsonl --reward mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -68,6 +68,11 @@ class RewardStageConfig(Config):
     eval: RewardEvalConfig = Field(default_factory=RewardEvalConfig)
     """As `[eval]` there."""
 
+    @property
+    def shown(self) -> InputConfig | None:
+        """What the reward model is shown, where the recipe alone says it; None: the folder may that it starts from."""
+        return self.input or (InputConfig() if self.model is None else None)
+
     @field_validator("more", mode="before")
     @classmethod
     def _sets(cls, value: Any) -> Any:
@@ -109,6 +114,18 @@ def own_judges(rewards: Mapping[str, VerifierConfig]) -> list[str]:
     ]
 
 
+def verdict_problems(rewards: Mapping[str, VerifierConfig], shown: InputConfig) -> Iterator[str]:
+    """Such parts that give no verdict although the reward model is shown one, or give one that it is not shown."""
+    is_shown = "verdict" in shown.fields
+    for name in own_judges(rewards):
+        if is_shown and not rewards[name].reads:
+            yield (
+                f"rewards.{name}.verdict: missing; rm.input.fields shows a rule's verdict: name the part that gives it"
+            )
+        elif rewards[name].reads and not is_shown:
+            yield f"rewards.{name}.verdict: has no use; rm.input.fields shows no verdict: add it there, or remove this"
+
+
 def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[str, VerifierConfig]:
     """Those parts, with the reward model that the run in this folder has trained, or will have."""
     path = str(run_folder / REWARD_MODEL)
@@ -118,6 +135,7 @@ def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[s
 def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
     """What the stage asks of `guerdon prefs make`; `model` answers."""
     stage = config.rm
+    labels = stage.labels or config.eval.parts
     shared = {name: getattr(config.rollout, name) for name in CandidatesConfig.model_fields}
     return PreferencesRunConfig(
         seed=config.seed,
@@ -125,7 +143,12 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
         model=_backbone(config, model),
         data=config.data,
         sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
-        rewards={name: _label(config.rewards[name], config) for name in stage.labels or config.eval.parts},
+        rewards={
+            name: _label(config.rewards[name], config)
+            if name in labels
+            else config.rewards[name].model_copy(update={"weight": 0.0})
+            for name in config.rubric.with_read(labels)
+        },
         pairing=stage.pairing,
     )
 

@@ -96,6 +96,7 @@ class GenerativeJudge:
             from guerdon.models.version import version_of
             from guerdon.rollout.local import LocalEngine
             from guerdon.rollout.rollouter import Rollouter
+            from guerdon.run.critiques import with_writer
 
             config = self.config
             folder = _folder("path", config.path)
@@ -104,7 +105,14 @@ class GenerativeJudge:
             versions = [version_of(folder)] if folder.is_dir() else [str(folder)]
             if config.meta is not None:
                 meta = _folder("meta", config.meta)
-                self._meta = load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
+                self._meta = with_writer(
+                    load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
+                )
+                if "verdict" in self._meta.reader.config.fields:
+                    raise ModelError(
+                        f"meta: {config.meta}: this reward model is shown a rule's verdict, and nobody gives one on a "
+                        'critique; name another, trained without input.fields = ["verdict"]'
+                    )
                 versions.append(self._meta.version)
             self._version = "+".join(versions)
             engine = LocalEngine(policy, max_batch_rows=config.max_batch_rows)

@@ -7,7 +7,7 @@ same) costs nothing again. Every score's evidence carries the model's version.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from guerdon.core.errors import ModelError, UserError
 from guerdon.core.metrics import Mean, Metric
 from guerdon.core.seeds import content_hash
 from guerdon.core.types import Evidence, Part, Problem, RolloutGroup
+from guerdon.models.config import VERDICTS, verdict_word
 from guerdon.rewards.references import ReferenceBank, Row, prompt_key
 from guerdon.rewards.shaping import Chain, Sample
 from guerdon.run.judge_config import RewardModelConfig
@@ -64,6 +65,7 @@ class RewardModelJudge:
             from guerdon.run.critiques import with_writer
 
             config = self.config
+            config.check_fields()
             source = ModelConfig(source=str(config.folder()), dtype=config.dtype, device=config.device)
             model = with_writer(load_reward_model(source), votes=config.votes)
             if config.version and model.version != config.version:
@@ -90,6 +92,7 @@ class RewardModelJudge:
             UserError: it cannot be loaded; the path is named.
         """
         try:
+            self.config.check_fields()
             _ = self.model
         except UserError as error:
             raise type(error)(f"path: {error}") from None
@@ -119,13 +122,19 @@ class RewardModelJudge:
         """Take these references for what the steps of the shaping need to know once."""
         self.chain = Chain.fit(self.config.shaping, [row.samples for row in rows], clip=self.config.clip)
 
-    async def score(self, group: RolloutGroup) -> list[Part]:
+    async def score(
+        self, group: RolloutGroup, parts: Mapping[str, Sequence[Part]] | None = None
+    ) -> list[Part]:
         """One part for each rollout; None where a response is too long to be read, or has nothing to be compared with.
+
+        Args:
+            group: the rollouts.
+            parts: of each of them, the part that `verdict` names.
 
         Raises:
             UserError: shaping is asked for, and there is nobody to sample references from.
         """
-        found = self.scored(group.problem, [rollout.text for rollout in group.rollouts])
+        found = self.scored(group, parts)
         if not self.config.shaping:
             return [self._part(item) for item in found]
         self.open_references()
@@ -157,16 +166,20 @@ class RewardModelJudge:
             note=f"{item.note}; {item.value:.3f} by {steps} against {len(row.samples)} references",
         )
 
-    def scored(self, problem: Problem, texts: Sequence[str]) -> list[_Scored]:
-        """What the model says of each text, before shaping; remembered."""
-        keys = [self._key(problem, text) for text in texts]
-        fresh = list(
-            {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}.items()
-        )
-        self.num_hits += len(texts) - len(fresh)
+    def scored(self, group: RolloutGroup, parts: Mapping[str, Sequence[Part]] | None = None) -> list[_Scored]:
+        """What the model says of each rollout, before shaping; remembered. Arguments as for `score`."""
+        problem = group.problem
+        verdicts: list[str | None] = [None] * len(group.rollouts)
+        if self.config.verdict:
+            assert parts is not None, "the rubric computes what a part reads"
+            verdicts = [verdict_word(part.value) for part in parts[self.config.verdict]]
+        asked = [(rollout.text, verdict) for rollout, verdict in zip(group.rollouts, verdicts, strict=True)]
+        keys = [self._key(problem, *one) for one in asked]
+        fresh = {key: one for key, one in zip(keys, asked, strict=True) if key not in self._known}
+        self.num_hits += len(asked) - len(fresh)
         found = {key: self._known[key] for key in keys if key in self._known}
         if fresh:
-            found |= dict(zip((key for key, _ in fresh), self._judge(problem, fresh), strict=True))
+            found |= dict(zip(fresh, self._judge(problem, list(fresh.values())), strict=True))
         for key in keys:
             self._known[key] = found[key]
             self._known.move_to_end(key)
@@ -176,18 +189,22 @@ class RewardModelJudge:
 
     def health(self, groups: Sequence[RolloutGroup]) -> dict[str, Metric]:
         """How far the members of an ensemble differ on these rollouts: far from its data they do."""
-        keys = [self._key(group.problem, rollout.text) for group in groups for rollout in group.rollouts]
+        keys = [
+            self._key(group.problem, rollout.text, verdict)
+            for group in groups
+            for rollout in group.rollouts
+            for verdict in (VERDICTS if self.config.verdict else (None,))
+        ]
         found = [item.disagreement for key in keys if (item := self._known.get(key))]
         known = [value for value in found if value is not None]
         return {f"rewards/{self.config.name}/disagreement": Mean(sum(known), len(known))} if known else {}
 
-    def _judge(self, problem: Problem, fresh: list[tuple[str, str]]) -> list[_Scored]:
+    def _judge(self, problem: Problem, fresh: Sequence[tuple[str, str | None]]) -> list[_Scored]:
         from guerdon.models.reward import Shown
 
         model = self.model
-        (scores,) = model.score(
-            [Shown(problem, [text for _, text in fresh])], max_tokens=self.config.max_tokens
-        )
+        texts, verdicts = zip(*fresh, strict=True)
+        (scores,) = model.score([Shown(problem, texts, verdicts)], max_tokens=self.config.max_tokens)
         u_B, score_B = self._reduced(scores)
         value_B = u_B if self.config.scale == "utility" else score_B
         found = []
@@ -226,5 +243,6 @@ class RewardModelJudge:
         evidence = Evidence(note=f"reward model {version}: {scored.note}", extracted=version)
         return Part(name=self.config.name, value=scored.value, weight=self.config.weight, evidence=evidence)
 
-    def _key(self, problem: Problem, text: str) -> str:
-        return content_hash("\x1d".join([self.model.version, prompt_key(problem), text]))
+    def _key(self, problem: Problem, text: str, verdict: str | None) -> str:
+        shown = "" if verdict is None else verdict
+        return content_hash("\x1d".join([self.model.version, prompt_key(problem), shown, text]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -22,6 +23,8 @@ class RewardModelConfig(VerifierConfig):
     path: str | None = None
     """A reward model's folder, a run folder of `guerdon rm train`, or a sequence classifier with one label. Left out:
     the one that stage `rm` of this recipe trains."""
+    verdict: str = ""
+    """Of a reward model that is shown a rule's verdict: the part that gives it, computed first; value >= 1 is right."""
     version: str = ""
     """The version of the weights that must be there, as scores carry it; empty: whatever is. `guerdon serve` sets it."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -72,7 +75,35 @@ class RewardModelConfig(VerifierConfig):
     def measure(self) -> str:
         """What a value of this part is, for those who compare two."""
         weight = f"({self.variance_weight:g})" if self.ensemble == "mean_minus_variance" else ""
-        return f"{self.scale}, {self.ensemble}{weight}"
+        return (
+            f"{self.scale}, {self.ensemble}{weight}{f', verdict of {self.verdict}' if self.verdict else ''}"
+        )
+
+    @property
+    def reads(self) -> Mapping[str, str]:
+        """The part that gives the verdict."""
+        return {"verdict": self.verdict} if self.verdict else {}
+
+    def check_fields(self) -> None:
+        """Whether the model is shown a verdict exactly where the recipe names one; its weights are not loaded.
+
+        Raises:
+            ModelError: it lacks one, or has no use for it, or nothing is there, or it is damaged.
+        """
+        from guerdon.models.reward_meta import read_meta
+
+        meta = read_meta(self.folder())
+        shown = meta is not None and "verdict" in meta.shown.fields
+        if shown and not self.verdict:
+            raise ModelError(
+                f"{self.path}: this reward model was trained to be shown a rule's verdict, and gets none; name the part "
+                'that gives it, for example verdict = "math"'
+            )
+        if self.verdict and not shown:
+            raise ModelError(
+                f"{self.path}: this reward model is shown no verdict, so verdict = {self.verdict!r} has no use; remove "
+                'that key, or train one with input.fields = ["verdict"]'
+            )
 
     def folder(self) -> Path:
         """The model's folder; of a run, that of its last checkpoint.

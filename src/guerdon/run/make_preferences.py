@@ -22,7 +22,7 @@ from typing import Any
 from guerdon.core.errors import UserError
 from guerdon.core.seeds import content_hash, derive_seed
 from guerdon.core.types import Json, Part, Preference, Problem, ScoredGroup, to_json
-from guerdon.data.preferences.pairing import SCORE, Answer, Candidates, pairs_of
+from guerdon.data.preferences.pairing import SCORE, VERDICT, Answer, Candidates, pairs_of
 from guerdon.data.split import load_problems
 from guerdon.models.loading import load_policy
 from guerdon.rewards.rubric import Rubric
@@ -36,7 +36,6 @@ from guerdon.run.stage import InterruptedRunError
 
 BATCH = 32
 """Problems between two states on disk."""
-VERDICT = "verdict"
 
 
 @dataclass(frozen=True, slots=True)

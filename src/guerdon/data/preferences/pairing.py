@@ -22,6 +22,8 @@ SCORE = "score"
 """The attribute under which an overall rating is kept."""
 GOOD = "label"
 """The attribute under which the layout `pointwise` keeps 1 (good) or 0."""
+VERDICT = "verdict"
+"""The attribute under which a rule's verdict is kept: 1 right, less is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message, Part, Problem, Rollout, RolloutGroup, StopReason, Turn
-from guerdon.rollout.engine import Completion, Request
+from guerdon.rollout.engine import Completion, Done, Request
 from guerdon.run.critic import GenerativeJudge, Vote, given_critiques
 from guerdon.run.critic_config import GenerativeConfig
 from rewarding import tiny_reward_model
@@ -101,9 +101,9 @@ def test_groups_of_one_step_are_critiqued_together_and_remembered() -> None:
     calls = []
     generate = found.rollouter.engine.generate
 
-    def counted(requests: list[Request]) -> list[Completion]:
+    def counted(requests: list[Request], done: Done | None = None) -> list[Completion]:
         calls.append(len(requests))
-        return generate(requests)
+        return generate(requests, done)
 
     found.rollouter.engine.generate = counted  # type: ignore[method-assign]
 

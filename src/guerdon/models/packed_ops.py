@@ -54,7 +54,7 @@ def install(model: Any) -> None:
         elif kind.endswith("MLP"):
             module.forward = functools.partial(_mlp, found, module)
         elif kind.endswith("Attention"):
-            module.forward = functools.partial(_attend, found, module, module.forward)
+            module.forward = _Attend(found, module)
 
 
 def _norm(found: Kernels, module: Any, hidden_states: Tensor) -> Tensor:
@@ -75,35 +75,41 @@ def _mlp(found: Kernels, module: Any, x: Tensor) -> Tensor:
     return out
 
 
-def _attend(
-    found: Kernels,
-    module: Any,
-    plain: Callable[..., tuple[Tensor, None]],
-    hidden_states: Tensor,
-    position_embeddings: tuple[Tensor, Tensor],
-    attention_mask: Tensor | None = None,
-    **options: Any,
-) -> tuple[Tensor, None]:
-    """As the forward of transformers' attention modules; its parameters are theirs."""
-    layout = options.get("layout")
-    if type(layout) is not PackedLayout:
-        return plain(
-            hidden_states=hidden_states,
-            position_embeddings=position_embeddings,
-            attention_mask=attention_mask,
-            **options,
+class _Attend:
+    """The forward of an attention module; its parameters are those of transformers'."""
+
+    def __init__(self, found: Kernels, module: Any) -> None:
+        self.found = found
+        self.module = module
+        self.plain: Callable[..., tuple[Tensor, None]] = module.forward
+
+    def __call__(
+        self,
+        hidden_states: Tensor,
+        position_embeddings: tuple[Tensor, Tensor],
+        attention_mask: Tensor | None = None,
+        **options: Any,
+    ) -> tuple[Tensor, None]:
+        layout = options.get("layout")
+        if type(layout) is not PackedLayout:
+            return self.plain(
+                hidden_states=hidden_states,
+                position_embeddings=position_embeddings,
+                attention_mask=attention_mask,
+                **options,
+            )
+        module = self.module
+        q_THD, k_TSD, v_TSD = (
+            projection(hidden_states)[0].unflatten(-1, (-1, module.head_dim))
+            for projection in (module.q_proj, module.k_proj, module.v_proj)
         )
-    size = module.head_dim
-    q_THD, k_TSD, v_TSD = (
-        projection(hidden_states)[0].unflatten(-1, (-1, size))
-        for projection in (module.q_proj, module.k_proj, module.v_proj)
-    )
-    if hasattr(module, "q_norm"):
-        q_THD, k_TSD = module.q_norm(q_THD), module.k_norm(k_TSD)
-    cos_TD, sin_TD = (part[0].contiguous() for part in position_embeddings)
-    apply: Any = _Attention.apply
-    out_THD = apply(q_THD, k_TSD, v_TSD, cos_TD, sin_TD, _segments(layout), module.scaling, found)
-    return module.o_proj(out_THD.flatten(1)[None]), None
+        if hasattr(module, "q_norm"):
+            q_THD, k_TSD = module.q_norm(q_THD), module.k_norm(k_TSD)
+        cos_TD, sin_TD = (part[0].contiguous() for part in position_embeddings)
+        apply: Any = _Attention.apply
+        plan = _segments(layout)
+        out_THD = apply(q_THD, k_TSD, v_TSD, cos_TD, sin_TD, plan, module.scaling, self.found)
+        return module.o_proj(out_THD.flatten(1)[None]), None
 
 
 def _segments(layout: PackedLayout) -> Segments:

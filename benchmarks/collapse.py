@@ -26,10 +26,11 @@ import torch
 
 from guerdon.core.types import CreditedGroup, Message, Preference, Problem
 from guerdon.data.preferences.config import ArithPreferencesConfig
+from guerdon.explain.reward_model.measures import ks_distance
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.models.reward import RewardModel
 from guerdon.models.reward_loading import load_reward_model
-from guerdon.run.reward_eval import JudgedPair, RewardEvaluation, RewardEvaluator, ks_distance
+from guerdon.run.reward_eval import JudgedPair, RewardEvaluation, RewardEvaluator
 from guerdon.run.reward_source import PreferenceSource
 from guerdon.train.config import OptimConfig, RewardLossConfig
 from guerdon.train.reward import RewardLearner, pack_rewards
@@ -110,11 +111,15 @@ def measure(model: RewardModel, seed: int) -> dict[str, float]:
     scores = torch.tensor(found.scores)
 
     def of(kind: bool) -> list[float]:
-        items: list[JudgedPair] = [item for item in found.judged if item.is_open_ended is kind]
+        items: list[JudgedPair] = [item for item in found.judged if item.pair.problem.is_open_ended is kind]
         return [score for item in items for score in (item.chosen, item.rejected) if score is not None]
 
     hits = {
-        name: [item.hit for item in found.judged if item.is_open_ended is flag and item.hit is not None]
+        name: [
+            item.hit
+            for item in found.judged
+            if item.pair.problem.is_open_ended is flag and item.hit is not None
+        ]
         for name, flag in (("open", True), ("closed", False))
     }
     return {

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from grpo_step import cpu_name
+from peers import cpu_name
 
 from guerdon.core.config import parse_config, parse_plugin
 from guerdon.core.types import Preference, Problem

@@ -1,11 +1,11 @@
 """One GRPO step side by side: Guerdon and TRL's GRPOTrainer, same model, prompts, sampling and optimiser settings.
 
-    python benchmarks/grpo_step.py [--steps 5] [--mode forced|natural|both] [--trl-python PATH]
+    python benchmarks/grpo_step.py [--size small|large] [--steps 5] [--mode forced|natural|both]
 
 Two worker processes, both loaded, are driven step by step in turn: they meet the same machine, and their peak memory
 stays apart. In `forced` mode every completion has exactly the maximal length, because length differences fake speed.
 The run stops if the two did not get the same prompt tokens or if weights stood still. TRL gets an environment of its
-own (benchmarks/.venv-trl, made on first use). Results: benchmarks/results/grpo_step.{json,md}.
+own (benchmarks/.venv-trl, made on first use). Results: benchmarks/results/grpo_step{,_large}.{json,md}.
 """
 
 from __future__ import annotations
@@ -13,88 +13,33 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from grpo_step_table import markdown
+from peers import HERE, RESULTS, Worker, machine, python_of
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
-SIDES = {"guerdon": HERE / "grpo_step_guerdon.py", "trl": HERE / "grpo_step_trl.py"}
+SIDES = {"guerdon": "grpo_step_guerdon.py", "trl": "grpo_step_trl.py"}
 MAX_STEPS = 40
-
-
-class Worker:
-    """One system in a process of its own: JSON lines in and out."""
-
-    def __init__(self, name: str, python: str, settings: dict[str, Any]) -> None:
-        self.name = name
-        self.process = subprocess.Popen(
-            [python, str(SIDES[name]), json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "HF_HUB_OFFLINE": "1",
-                "TOKENIZERS_PARALLELISM": "false",
-                "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            },
-        )
-        ready = self._read()
-        self.versions: dict[str, str] = ready["versions"]
-        self.loaded_gb: float = ready["loaded_gb"]
-
-    def step(self) -> dict[str, Any]:
-        """Run one step and return its figures."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("step\n")
-        self.process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the {self.name} worker ended early with code {self.process.wait()}")
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def trl_python(chosen: str | None) -> str:
-    """An interpreter with TRL, made on first use."""
-    if chosen:
-        return chosen
-    venv = HERE / ".venv-trl"
-    if not (venv / "done").exists():
-        print("making TRL's environment (once) ...", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        pip = [str(venv / "bin" / "pip"), "install", "-q"]
-        subprocess.run([*pip, "torch==2.13.0"], check=True)
-        subprocess.run([*pip, "trl==1.16.0", "transformers==5.23.0"], check=True)
-        (venv / "done").touch()
-    return str(venv / "bin" / "python")
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {"num_problems": 8, "max_completion_length": 64, "examples": [0]},
+    "large": {"num_problems": 16, "max_completion_length": 256, "examples": [0, 1, 3, 7]},
+}
+"""8 x 8 answers of at most 64 tokens; 16 x 8 of at most 256, to prompts with 0, 1, 3 or 7 worked examples before them."""
 
 
 def measure(mode: str, python: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Drive both sides in turn; the first step of each warms up."""
+    told = {**settings, "mode": mode}
     sides = {
-        name: Worker(name, sys.executable if name == "guerdon" else python, {**settings, "mode": mode})
-        for name in SIDES
+        name: Worker(HERE / script, sys.executable if name == "guerdon" else python, told)
+        for name, script in SIDES.items()
     }
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for number in range(settings["steps"]):
         for name, worker in sides.items():
-            figures = worker.step()
+            figures = worker.ask({})
             rows[name].append(figures)
             note = " (warm-up)" if number == 0 else ""
             print(f"  {mode:8} step {number} {name:8} {figures['seconds']:7.2f} s{note}", flush=True)
@@ -103,8 +48,8 @@ def measure(mode: str, python: str, settings: dict[str, Any]) -> dict[str, Any]:
         worker.close()
     return {
         "mode": mode,
-        "versions": {name: worker.versions for name, worker in sides.items()},
-        "loaded_gb": {name: worker.loaded_gb for name, worker in sides.items()},
+        "versions": {name: worker.ready["versions"] for name, worker in sides.items()},
+        "loaded_gb": {name: worker.ready["loaded_gb"] for name, worker in sides.items()},
         "summary": {name: summary(found) for name, found in rows.items()},
         "steps": rows,
     }
@@ -149,25 +94,37 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def workload(args: argparse.Namespace) -> dict[str, Any]:
     """Everything both workers are told."""
-    from guerdon.data.config import ArithConfig
     from guerdon.models.loading import _resolve
 
-    problems = ArithConfig(num_problems=8 * (MAX_STEPS + 1), max_operands=4).build(0)
+    size = SIZES[args.size]
     return {
         "model": str(_resolve("pypi:smollm2-135m", None)),
-        "problems": [problem.messages[-1].content for problem in problems],
+        "problems": questions(size["num_problems"] * (MAX_STEPS + 1), size["examples"]),
         "system": "Think step by step, then answer.",
-        "num_problems": 8,
+        "num_problems": size["num_problems"],
         "num_generations": 8,
-        "max_completion_length": 64,
+        "max_completion_length": size["max_completion_length"],
         "learning_rate": 1e-6,
         "steps": args.steps + 1,
         "threads": args.threads,
         "micro_tokens": args.micro_tokens,
-        "trl_batch_size": args.trl_batch_size,
+        "trl_batch_size": args.trl_batch_size or 8 * size["num_problems"],
         "trl_checkpointing": args.trl_checkpointing,
         "trl_mixed": args.trl_mixed,
     }
+
+
+def questions(count: int, examples: list[int]) -> list[str]:
+    """Problems, each behind as many worked ones as its turn says."""
+    from guerdon.data.config import ArithConfig
+
+    found = list(ArithConfig(num_problems=count + max(examples), max_operands=4).build(0))
+    asked, shown = found[:count], found[count:]
+    worked = [f"{one.messages[-1].content}\n{one.info['solution']}" for one in shown]
+    return [
+        "\n\n".join([*worked[: examples[index % len(examples)]], one.messages[-1].content])
+        for index, one in enumerate(asked)
+    ]
 
 
 def arguments() -> argparse.Namespace:
@@ -175,12 +132,15 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=5, help="timed steps of each side, after one warm-up")
+    parser.add_argument(
+        "--size", choices=[*SIZES], default="small", help="small: 8 x 8 x 64; large: 16 x 8 x 256"
+    )
     parser.add_argument("--mode", choices=["forced", "natural", "both"], default="both")
-    parser.add_argument("--trl-python", default=os.environ.get("TRL_PYTHON"), help="interpreter with TRL")
+    parser.add_argument("--trl-python", help="interpreter with TRL; default: TRL_PYTHON, or one that is made")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="torch threads of either side")
     parser.add_argument("--micro-tokens", type=int, default=1024, help="Guerdon: max_tokens_per_microbatch")
     parser.add_argument(
-        "--trl-batch-size", type=int, default=64, help="TRL: per_device_train_batch_size, a divisor of 64"
+        "--trl-batch-size", type=int, help="TRL: per_device_train_batch_size; default: the whole step"
     )
     parser.add_argument(
         "--trl-checkpointing", action="store_true", help="TRL: gradient checkpointing, its default"
@@ -191,42 +151,33 @@ def arguments() -> argparse.Namespace:
     args = parser.parse_args()
     if not 1 <= args.steps <= MAX_STEPS:
         parser.error(f"--steps: expected 1 to {MAX_STEPS}, got {args.steps}")
-    if args.trl_batch_size < 1 or 64 % args.trl_batch_size:
-        parser.error(f"--trl-batch-size: expected a divisor of 64, got {args.trl_batch_size}")
+    rows = 8 * SIZES[args.size]["num_problems"]
+    if args.trl_batch_size is not None and (args.trl_batch_size < 1 or rows % args.trl_batch_size):
+        parser.error(f"--trl-batch-size: expected a divisor of {rows}, got {args.trl_batch_size}")
     return args
-
-
-def cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main() -> None:
     args = arguments()
     settings = workload(args)
-    python = trl_python(args.trl_python)
-    load_before = os.getloadavg()[0]
+    python = python_of("trl", args.trl_python)
+    about = machine()
     modes = ["forced", "natural"] if args.mode == "both" else [args.mode]
     results = [measure(mode, python, settings) for mode in modes]
     settings.pop("model")
     settings.pop("problems")
     found = {
         "command": " ".join(["python benchmarks/grpo_step.py", *_shown(sys.argv[1:])]),
-        "machine": {
-            "cpu": cpu_name(),
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-            "load_before": load_before,
-        },
+        "machine": about,
+        "size": args.size,
         "settings": settings,
         "results": results,
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "grpo_step.json").write_text(json.dumps(found, indent=1) + "\n")
+    name = "grpo_step" if args.size == "small" else f"grpo_step_{args.size}"
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
     text = markdown(found)
-    (RESULTS / "grpo_step.md").write_text(text)
+    (RESULTS / f"{name}.md").write_text(text)
     print(text)
 
 

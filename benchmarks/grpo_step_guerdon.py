@@ -20,7 +20,7 @@ from guerdon.models.loading import load_policy
 from guerdon.rewards.config import parse_rewards
 from guerdon.rewards.rubric import Rubric
 from guerdon.rollout.config import SamplingConfig
-from guerdon.rollout.engine import Completion, Engine, Request
+from guerdon.rollout.engine import Completion, Done, Engine, Request
 from guerdon.rollout.local import LocalEngine
 from guerdon.rollout.rollouter import Rollouter
 from guerdon.train.algorithms import resolve
@@ -40,8 +40,8 @@ class FixedLength:
     def version(self) -> int:
         return self.engine.version
 
-    def generate(self, requests: list[Request]) -> list[Completion]:
-        return self.engine.generate([dataclasses.replace(item, ignore_eos=True) for item in requests])
+    def generate(self, requests: list[Request], done: Done | None = None) -> list[Completion]:
+        return self.engine.generate([dataclasses.replace(item, ignore_eos=True) for item in requests], done)
 
 
 class Side:

@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from grpo_step import cpu_name, trl_python
+from peers import cpu_name, python_of
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -98,7 +98,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     path.write_text(json.dumps(settings))
     workers = {
         "guerdon": Worker(sys.executable, "guerdon", path),
-        "trl": Worker(trl_python(args.trl_python), "trl", path),
+        "trl": Worker(python_of("trl", args.trl_python), "trl", path),
     }
     steps: dict[str, list[dict[str, Any]]] = {side: [] for side in workers}
     for step in range(args.steps):

@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 import transformers
-from grpo_step import cpu_name
+from peers import cpu_name
 
 from guerdon.explain.reward_model.agreement import scaling
 from guerdon.explain.reward_model.intervals import wilson

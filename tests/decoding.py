@@ -9,7 +9,7 @@ import torch
 
 from guerdon.models import attention
 from guerdon.models.config import LoraConfig
-from guerdon.models.loading import _with_lora
+from guerdon.models.lora import with_adapters
 from guerdon.models.policy import Policy
 from guerdon.models.tiny import tiny_tokenizer
 
@@ -59,7 +59,7 @@ def small_policy(
 
 
 def _adapted(model: Any) -> Any:
-    wrapped = _with_lora(model, LoraConfig(r=4, alpha=8), 0)
+    wrapped = with_adapters(model, LoraConfig(r=4, alpha=8, dropout=0.5), 0)  # which acts in training only
     with torch.no_grad():
         for name, weight in wrapped.named_parameters():
             if "lora_B" in name:

@@ -75,7 +75,17 @@ def refused(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     told = [
         line
         for line in said
-        if not line.startswith(("reward model on ", "model ", "rm: ", "grpo: ", "grpo step ", "evaluating "))
+        if not line.startswith(
+            (
+                "reward model on ",
+                "model ",
+                "rm: ",
+                "grpo: ",
+                "grpo step ",
+                "evaluating ",
+                "samples of ",
+            )
+        )
     ]
     assert len(told) == 1, said
     return told[0]

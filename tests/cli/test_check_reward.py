@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from guerdon.cli.main import main
+from rewarding import tiny_reward_model
 
 HEAD = """
 kind = "reward_model"
@@ -140,6 +141,10 @@ def test_responses_that_would_be_cut_are_counted(tmp_path: Path, capsys: pytest.
         ),
         ("{here}/other", "its tokenizer is another than the one this reward model was trained with"),
         ("{here}/broken", "the folder is damaged"),
+        (
+            "{here}/old",
+            "was written another way (format 1), so every score would be of other words; train it",
+        ),
     ],
 )
 def test_a_backbone_that_cannot_be_had_is_told(
@@ -151,6 +156,7 @@ def test_a_backbone_that_cannot_be_had_is_told(
         "fields": meta(input={"fields": ["verdict"]}),
         "other": meta(tokenizer="0" * 16),
         "broken": "{",
+        "old": meta(format=1, input={"critique": {}}),
     }
     (tmp_path / "empty").mkdir()
     for name, text in metas.items():
@@ -166,7 +172,7 @@ def test_a_backbone_that_cannot_be_had_is_told(
 
 
 def meta(**changes: object) -> str:
-    return json.dumps({"format": 1, "head": {}, "input": {}, "tokenizer": "", **changes})
+    return json.dumps({"format": 2, "head": {}, "input": {}, "tokenizer": "", **changes})
 
 
 def backbone(folder: Path) -> None:
@@ -184,11 +190,21 @@ def test_a_reward_model_s_own_input_holds_where_the_recipe_has_none(
 ) -> None:
     backbone(tmp_path / "rm")
     (tmp_path / "rm" / "model.safetensors").touch()
-    (tmp_path / "rm" / "reward_model.json").write_text(
-        meta(input={"max_length": 30, "fields": ["reasoning"]})
-    )
-    path = recipe(tmp_path, pairs(12))
-    code, out, _ = check(capsys, path, "--set", f"model.source={tmp_path / 'rm'}")
+    (tmp_path / "rm" / "reward_model.json").write_text(meta(input={"max_length": 30, "fields": ["verdict"]}))
+    code, out, _ = check(capsys, recipe(tmp_path, pairs(12)), "--set", f"model.source={tmp_path / 'rm'}")
+    assert "input.fields shows a rule's verdict, but none of " in out
+    assert code == 2
+    rated = [
+        {
+            "prompt": row["prompt"],
+            "responses": [
+                {"response": text, "overall_score": score, "annotations": {"verdict": score}}
+                for text, score in (("a", 1), ("b", 0))
+            ],
+        }
+        for row in pairs(12)
+    ]
+    code, out, _ = check(capsys, recipe(tmp_path, rated), "--set", f"model.source={tmp_path / 'rm'}")
     assert "every response fits into 30 tokens" in out
     assert code == 0
 
@@ -243,6 +259,38 @@ def test_a_recipe_of_an_unknown_kind_is_refused(tmp_path: Path, capsys: pytest.C
     code, _, err = check(capsys, str(tmp_path / "x.toml"))
     assert code == 2
     assert "kind is 'reward'; expected \"reward_model\"" in err
+
+
+def test_samples_of_a_policy_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "samples.jsonl"
+    path.write_text("".join(json.dumps({"prompt": "p", "completion": text}) + "\n" for text in "ab"))
+    what = recipe(tmp_path, pairs(12), f'[eval]\nsamples = "{path}"\n')
+    code, out, _ = check(capsys, what)
+    assert code == 0
+    assert "samples  2 answers to 1 prompts" in out
+    path.unlink()
+    code, out, _ = check(capsys, what)
+    assert code == 2
+    assert "eval.samples  " in out
+
+
+@pytest.mark.slow
+def test_a_reward_model_without_its_verdict_is_refused_without_torch(tmp_path: Path) -> None:
+    tiny_reward_model(fields=("verdict",)).save(tmp_path / "rm")
+    recipe = tmp_path / "policy.toml"
+    recipe.write_text(
+        'stages = ["grpo"]\n[data.train]\nkind = "arith"\n[rewards.math]\n'
+        f'[rewards.rm]\nkind = "reward_model"\npath = "{tmp_path / "rm"}"\n'
+    )
+    code = (
+        f"import sys; from guerdon.cli.main import main; code = main(['check', {str(recipe)!r}]);"
+        "sys.exit(99 if 'torch' in sys.modules else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "verdict" in line]
+    assert "rewards.rm: path: " in line
+    assert 'name the part that gives it, for example verdict = "math"' in line
 
 
 RATED = [
@@ -337,7 +385,7 @@ def test_the_verdict_that_a_model_is_to_be_shown_must_be_there(
     shown = '[input]\nfields = ["verdict"]\n'
     code, out, _ = check(capsys, recipe(tmp_path, pairs(12), shown))
     assert code == 2
-    assert "input.fields: verdict: no answer of the training data has a rating" in out
+    assert "input.fields shows a rule's verdict, but none of " in out
     rows = [
         {
             "problem": {"id": str(n), "messages": [{"role": "user", "content": f"Question {n}, {n * n}"}]},

@@ -134,3 +134,10 @@ def test_what_flows_cannot_be_changed() -> None:
         rollout("x").index = 2  # type: ignore[misc]
     with pytest.raises(TypeError):
         Problem(id="p", messages=()).info["new"] = 1  # type: ignore[index]
+
+
+def test_a_problem_with_a_target_is_closed_unless_it_says_otherwise() -> None:
+    asked = (Message(role="user", content="?"),)
+    assert Problem(id="p", messages=asked).is_open_ended
+    assert not Problem(id="p", messages=asked, target="4").is_open_ended
+    assert Problem(id="p", messages=asked, target="4", info={"open_ended": True}).is_open_ended

@@ -149,6 +149,14 @@ def test_what_changes_nothing_is_not_called_missing() -> None:
     assert fates(translate({**BASE, "repetition_penalty": 1.1}))["repetition_penalty"] is Fate.MISSING
 
 
+def test_dropout_of_the_adapters_is_left_out_and_told() -> None:
+    draft = translate({**BASE, "use_peft": True, "lora_r": 8, "lora_dropout": 0.05})
+    assert fates(draft)["lora_dropout"] is Fate.MISSING
+    assert draft.recipe["model"]["lora"] == {"r": 8}
+    parse_config(RunConfig, draft.recipe)  # a policy with dropout would be refused
+    assert fates(translate({**BASE, "lora_dropout": 0.05}))["lora_dropout"] is Fate.UNUSED
+
+
 def test_an_unknown_key_is_never_dropped_in_silence() -> None:
     found = fates(translate({**BASE, "brand_new_key": 3, "vllm_brand_new": 1}))
     assert found["brand_new_key"] is Fate.MISSING

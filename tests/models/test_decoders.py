@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from decoding import PROMPTS, plain_hidden, small_policy
-from guerdon.models import fused
+from guerdon.models import fused, packed_ops
 from guerdon.models.decoders import Decoder, LayoutDecoder, decoder_of
 from guerdon.models.fused import FusedDecoder
+from guerdon.models.kernels import kernels
 from guerdon.models.policy import Policy
 
 
@@ -83,5 +84,7 @@ def test_the_fast_one_is_taken_where_it_fits(monkeypatch: pytest.MonkeyPatch) ->
     other = small_policy("gpt_neox")
     assert isinstance(decoder_of(other, 8), LayoutDecoder)
     policy = small_policy("llama")
-    monkeypatch.setattr(fused, "kernels", lambda: None)
+    if kernels() is not None:
+        assert isinstance(decoder_of(policy, 8), FusedDecoder)
+    monkeypatch.setattr(packed_ops, "kernels", lambda: None)
     assert isinstance(decoder_of(policy, 8), LayoutDecoder)

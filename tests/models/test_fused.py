@@ -7,6 +7,7 @@ from decoding import PROMPTS, plain_hidden, small_policy
 from guerdon.models.decoders import LayoutDecoder
 from guerdon.models.fused import BLOCK, FusedDecoder
 from guerdon.models.kernels import kernels
+from guerdon.models.recompute import recompute_layers
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="no kernels on this machine")
 
@@ -25,6 +26,17 @@ def test_every_architecture_is_as_transformers_computes_it(kind: str, lora: bool
         hidden_NH = decoder.step(torch.tensor([text[-1] for text in texts]))
     for hidden_H, text in zip(hidden_NH, texts, strict=True):
         torch.testing.assert_close(hidden_H, plain_hidden(policy, text), atol=2e-4, rtol=1e-3)
+
+
+@torch.inference_mode()
+def test_layers_that_would_be_recomputed_in_a_backward_pass_are_recognised() -> None:
+    policy = small_policy("llama", lora=True)
+    recompute_layers(policy.causal_lm, policy.source)
+    assert FusedDecoder.fits(policy)
+    decoder = FusedDecoder(policy)
+    decoder.begin([(7, 8)])
+    (hidden_H,) = decoder.step(torch.tensor([9]))
+    torch.testing.assert_close(hidden_H, plain_hidden(policy, (7, 8, 9)), atol=2e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("lora", [False, True])

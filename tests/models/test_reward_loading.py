@@ -26,13 +26,21 @@ def test_what_cannot_be_loaded_is_told_in_one_line(tmp_path: Path) -> None:
     tiny_reward_model().save(folder)
     with pytest.raises(ModelError, match=r'head.kind = "scalar" \(the recipe: "binned"\)'):
         load_reward_model(ModelConfig(source=str(folder)), HeadConfig(kind="binned"))
-    with pytest.raises(ModelError, match="format 99; this version of guerdon reads format 1"):
+    with pytest.raises(ModelError, match="format 99; this version of guerdon reads format 2"):
         load_reward_model(damaged(folder, format=99))
     with pytest.raises(ModelError, match="does not fit"):
         load_reward_model(damaged(folder, format=1, head={"kind": "binned"}))
     (folder / META).write_text("{")
     with pytest.raises(ModelError, match="cannot be read"):
         load_reward_model(ModelConfig(source=str(folder)))
+
+
+def test_a_model_that_learned_other_words_is_told_and_a_plain_one_reads_as_ever(tmp_path: Path) -> None:
+    tiny_reward_model().save(tmp_path / "plain")
+    load_reward_model(damaged(tmp_path / "plain", format=1))
+    tiny_reward_model(fields=("reference",)).save(tmp_path / "fields")
+    with pytest.raises(ModelError, match=r"was written another way .format 1.*train it again"):
+        load_reward_model(damaged(tmp_path / "fields", format=1))
 
 
 def test_going_on_takes_over_what_the_model_was_shown(tmp_path: Path) -> None:

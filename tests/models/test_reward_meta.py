@@ -11,9 +11,12 @@ from tokenizers import Tokenizer
 from guerdon.core.errors import ModelError
 from guerdon.models.config import CritiqueConfig, HeadConfig, InputConfig
 from guerdon.models.reward_meta import (
+    FORMAT,
+    PLAIN,
     Meta,
     check_settings,
     check_vocabulary,
+    check_words,
     differences,
     read_meta,
     vocabulary_hash,
@@ -41,6 +44,22 @@ def test_the_saved_tokenizer_has_the_vocabulary_of_the_loaded_one(tmp_path: Path
     check_vocabulary("here", meta, vocabulary)
     with pytest.raises(ModelError, match="here: its tokenizer is another"):
         check_vocabulary("here", meta, {**vocabulary, "new": len(vocabulary)})
+
+
+def test_a_model_that_has_learned_other_words_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    tiny_reward_model(critique={}).save(tmp_path)
+    found = json.loads((tmp_path / META).read_text())
+    assert found["format"] == FORMAT == 2
+    (tmp_path / META).write_text(json.dumps({**found, "format": PLAIN}))
+    meta = read_meta(tmp_path)
+    assert meta is not None
+    with pytest.raises(ModelError, match=r"\./rm: was trained when .* was written another way .format 1"):
+        check_settings("./rm", meta, None, None)
+    plain = meta._replace(shown=InputConfig(max_length=99))
+    check_settings("./rm", plain, None, None)
+    check_words("./rm", plain, fenced=False)
+    with pytest.raises(ModelError, match="for an encoder, was written another way"):
+        check_words("./rm", plain, fenced=True)
 
 
 @pytest.mark.parametrize(

@@ -84,3 +84,10 @@ def test_scales() -> None:
     deep = rubric(top=top, mix=node, calibrate={"mix": "rank"})
     assert refused(deep, "b") == ["reward.calibrate.mix: its scale was made with b"]
     assert pruned(deep, ["c"]).calibrate == {"mix": "rank"}
+
+
+def test_what_another_part_reads_cannot_go() -> None:
+    parts = {"math": {}, "format": {}, "rm": {"kind": "reward_model", "path": "x", "verdict": "math"}}
+    config = RubricConfig.parse({"rewards": parts})
+    assert refused(config, "math") == ["rewards.rm.verdict: reads 'math', so that cannot be left out"]
+    assert list(pruned(config, ["math", "rm"]).rewards) == ["format"]

@@ -52,6 +52,34 @@ def test_could_not_verify_masks_or_is_skipped() -> None:
     assert score(masked, "unknown").scores[0].value is None
 
 
+class ReaderConfig(VerifierConfig):
+    """Of a judge that is shown what `says` found."""
+
+    kind: str = "reader"
+
+    @property
+    def reads(self) -> dict[str, str]:
+        return {"verdict": "says"}
+
+
+class Reader:
+    async def score(self, group: RolloutGroup, parts: dict[str, list[Part]]) -> list[Part]:
+        assert list(parts) == ["says"]
+        return [
+            Part(name="x", value=None if part.value is None else 10.0 * part.value) for part in parts["says"]
+        ]
+
+
+def test_what_a_judge_reads_is_computed_first_and_handed_over() -> None:
+    says = (RandomVerifierConfig(name="says", weight=0.0), Says())
+    both = Rubric({"reader": (ReaderConfig(name="reader"), Reader()), "says": says})
+    found = score(both, "yes", "no", "unknown")
+    assert [item.value for item in found.scores] == [10.0, 0.0, None]
+    assert [part.name for part in found.scores[0].parts] == ["reader", "says"]  # the recipe's order
+    read = asyncio.run(both.read_by("reader", answered(["yes", "crash"])))
+    assert [part.value for part in read["says"]] == [1.0, None]  # one that crashes is data
+
+
 def test_a_weight_of_zero_is_a_metric_only() -> None:
     quiet = Rubric({"says": (RandomVerifierConfig(name="says", weight=0.0), Says())})
     found = score(quiet, "yes")

@@ -49,6 +49,26 @@ def test_without_nodes_it_is_todays_weighted_sum() -> None:
     assert config.issues() == []
 
 
+def test_a_verdict_is_another_part_and_a_rule() -> None:
+    model = {"kind": "reward_model", "path": "runs/rm"}
+
+    def said(rm: dict[str, Any], **more: Any) -> list[str]:
+        with pytest.raises(EntryError) as caught:
+            RubricConfig.parse({"rewards": {"math": {}, "rm": rm, **more}})
+        return [issue.line() for issue in caught.value.issues]
+
+    (line,) = said({**model, "verdict": "maths"})
+    assert (
+        line == "rewards.rm.verdict: no other part is called 'maths' (did you mean 'math'?); there are math"
+    )
+    assert "no other part is called 'rm'" in said({**model, "verdict": "rm"})[0]
+    assert "'other' is a reward_model part" in said({**model, "verdict": "other"}, other=model)[0]
+    asked = {"kind": "llm_judge", "url": "http://127.0.0.1:1/v1", "model": "m"}
+    assert "'asked' is a llm_judge part" in said({**model, "verdict": "asked"}, asked=asked)[0]
+    fine = RubricConfig.parse({"rewards": {"math": {}, "format": {}, "rm": {**model, "verdict": "math"}}})
+    assert fine.with_read(["rm"]) == ["math", "rm"]
+
+
 def test_weights_name_every_part_of_a_score_in_its_order() -> None:
     mix = {"kind": "sum", "of": {"math": 1.0, "checked": 0.5}}
     checked = {"kind": "gate", "condition": "format", "then": "style"}

@@ -110,6 +110,31 @@ def test_killed_at_any_moment_and_resumed_it_is_the_same_run(
     assert_same_run(folder, straight)
 
 
+LORA = (
+    "--set", "model.lora={ r = 4 }", "--set", "model.gradient_checkpointing=true",
+    "--set", "sft.learning_rate=5e-3", "--set", "train.learning_rate=5e-3",
+)  # fmt: skip
+
+
+def test_a_run_of_adapters_saves_without_a_trace_and_resumes_bit_for_bit(tmp_path: Path) -> None:
+    seldom = run(tmp_path / "seldom", *LORA, "--set", "save_steps=100")
+    assert seldom.returncode == 0, seldom.stderr
+    assert "Warning" not in seldom.stderr
+    process = subprocess.Popen(
+        command(tmp_path / "killed", *LORA), env=environment(), stderr=subprocess.DEVNULL
+    )
+    folder = tmp_path / "killed" / "tiny_grpo"
+    deadline = time.monotonic() + 120
+    while not _reached(folder, ("grpo", 2)) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = run(tmp_path / "killed", "--resume", str(folder), recipe=None)
+    assert done.returncode == 0, done.stderr
+    assert_same_run(folder, tmp_path / "seldom" / "tiny_grpo")
+
+
 def _reached(folder: Path, moment: tuple[str, int]) -> bool:
     """The moment's metrics are written, its checkpoint perhaps not yet."""
     path = folder / "metrics.jsonl"

@@ -100,6 +100,14 @@ def test_a_run_leaves_its_records_and_a_model_with_its_results(whole: Path) -> N
     rows = lines(whole / "evals", "after_rm.jsonl")
     assert len(rows) == 6
     assert {row["source"] for row in rows} == {"rule"}
+    samples = [json.loads(line) for line in (whole / "samples.jsonl").read_text().splitlines()]
+    assert len(samples) == 2 * len({row["prompt"] for row in rows})
+    scored = lines(whole / "evals", "after_rm_samples.jsonl")
+    assert [row["completion"] for row in scored] == [row["completion"] for row in samples]
+    assert all(-1.0 <= row["score"] <= 1.0 for row in scored)
+    assert {"u_std", "reward_health/sample_score_mean", "reward_health/sample_u_std"} <= lines(
+        whole, "evals.jsonl"
+    )[-1]["metrics"].keys()
     results = json.loads((model_of(whole) / "results.json").read_text())
     assert 0.0 <= results["metrics"]["accuracy"]["value"] <= 1.0
     metrics = learned(whole)[-1]
@@ -108,7 +116,19 @@ def test_a_run_leaves_its_records_and_a_model_with_its_results(whole: Path) -> N
 
 
 def test_a_killed_run_ends_as_one_never_interrupted(whole: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(command(tmp_path), env=environment(), stderr=subprocess.DEVNULL)
+    folder = killed_after_two_steps(tmp_path)
+    done = run(tmp_path, "--resume", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert same_weights(folder, whole)
+    assert learned(folder) == learned(whole)
+    assert [line["metrics"] for line in lines(folder, "evals.jsonl")] == [
+        line["metrics"] for line in lines(whole, "evals.jsonl")
+    ]
+    assert (folder / "samples.jsonl").read_bytes() == (whole / "samples.jsonl").read_bytes()
+
+
+def killed_after_two_steps(tmp_path: Path, *extra: str) -> Path:
+    process = subprocess.Popen(command(tmp_path, *extra), env=environment(), stderr=subprocess.DEVNULL)
     folder = tmp_path / "runs" / "rm"
     deadline = time.monotonic() + 120
     while not (folder / "checkpoints" / "checkpoint-rm-00002").exists():
@@ -118,13 +138,21 @@ def test_a_killed_run_ends_as_one_never_interrupted(whole: Path, tmp_path: Path)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not model_of(folder).exists()
-    done = run(tmp_path, "--resume", str(folder))
+    return folder
+
+
+LORA = ("--set", "model.lora={ r = 4, dropout = 0.2 }", "--set", "model.gradient_checkpointing=true")
+
+
+def test_adapters_with_dropout_save_without_a_trace_and_resume_bit_for_bit(tmp_path: Path) -> None:
+    seldom = run(tmp_path, *LORA, "--set", "save_steps=100", "--set", f"output_dir={tmp_path / 'seldom'}")
+    assert seldom.returncode == 0, seldom.stderr
+    assert "Warning" not in seldom.stderr
+    folder = killed_after_two_steps(tmp_path, *LORA)
+    done = run(tmp_path, "--resume", str(folder), *LORA)
     assert done.returncode == 0, done.stderr
-    assert same_weights(folder, whole)
-    assert learned(folder) == learned(whole)
-    assert [line["metrics"] for line in lines(folder, "evals.jsonl")] == [
-        line["metrics"] for line in lines(whole, "evals.jsonl")
-    ]
+    assert same_weights(folder, tmp_path / "seldom" / "rm")
+    assert learned(folder) == learned(tmp_path / "seldom" / "rm")
 
 
 def test_ctrl_c_finishes_the_step_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -156,12 +184,33 @@ def test_scores_that_collapse_are_told_and_stop_the_run_if_asked(tmp_path: Path)
     assert stopped.stderr.strip().splitlines()[-1].startswith("rm step ")
 
 
+def test_a_collapse_stops_the_training_long_before_its_end_and_a_resume_does_not_undo_it(
+    tmp_path: Path,
+) -> None:
+    broken = [
+        "head.bias=false", "train.learning_rate=0.3", "loss.variance_floor=0.0", "loss.centering=0.0",
+        "train.max_steps=300", "train.batch_size=4", "eval.eval_steps=300", "save_steps=300", "train.collapse=stop",
+    ]  # fmt: skip
+    stopped = run(tmp_path, *[part for item in broken for part in ("--set", item)])
+    assert stopped.returncode == 2, stopped.stderr
+    folder = tmp_path / "runs" / "rm"
+    (event,) = lines(folder, "events.jsonl")
+    assert event["kind"] == "collapse_stop"
+    assert lines(folder, "metrics.jsonl")[-1]["step"] == event["step"] < 40
+    last = stopped.stderr.strip().splitlines()[-1]
+    assert last == f"rm step {event['step']}: {event['message']}"
+    again = run(tmp_path, "--resume", str(folder), *[part for item in broken for part in ("--set", item)])
+    assert again.returncode == 2
+    assert again.stderr.strip().splitlines()[-1] == last
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
         (["input.max_length=16"], "no response of the first"),
         (["model.source=builtin:huge"], "unknown built-in model"),
         (["data.train.worked.num_pairs=2"], "held out"),
+        (["eval.samples=./none.jsonl"], "eval.samples: none.jsonl: no such file"),
         (["loss.listwise=1.0"], "loss.listwise: 1, but the training data hold no prompts with several"),
         (["loss.pointwise=1.0"], "loss.pointwise: 1, but the training data hold no answers with an overall"),
         (["head.kind=attributes", "head.attributes=['clear']"], "no answer of the training data is rated by"),
@@ -286,3 +335,19 @@ def test_answers_that_have_no_partner_are_trained_on_without_an_evaluation(tmp_p
     assert "accuracy" not in done.stderr
     (line,) = learned(tmp_path / "runs" / "rm")
     assert line["loss/pointwise"] > 0
+    assert not (tmp_path / "runs" / "rm" / "evals.jsonl").exists()
+
+    write(
+        tmp_path / "theirs.jsonl", [{"prompt": f"label {n}!", "completion": "b" * (n + 1)} for n in range(9)]
+    )
+    settings = ["train.max_steps=2", "eval.eval_steps=1", "eval.samples=./theirs.jsonl", "name=seen"]
+    done = train(tmp_path, "rm.toml", *[part for item in settings for part in ("--set", item)])
+    assert done.returncode == 0, done.stderr
+    assert "the scores are seen on eval.samples alone" in done.stderr
+    last = lines(tmp_path / "runs" / "seen", "evals.jsonl")[-1]
+    assert (last["label"], last["num_problems"]) == ("after rm", 0)
+    assert "reward_health/sample_u_std" in last["metrics"]
+    assert len(lines(tmp_path / "runs" / "seen" / "evals", "after_rm_samples.jsonl")) == 9
+    page = (tmp_path / "runs" / "seen" / "report.html").read_text()
+    assert "No pair could be judged" in page
+    assert "Saturated samples" in page

@@ -94,11 +94,32 @@ def test_it_is_trained_as_its_table_says(tmp_path: Path) -> None:
         ({"rm": {"labels": ["maths"]}}, "rm.labels: 'maths' names no part"),
         ({"rm": {"labels": ["judge"]}}, "rm.labels: 'judge' is the reward model that is to be trained"),
         ({"rm": {"num_generations": 1}}, "rm.num_generations"),
+        ({"rm": {"input": {"fields": ["verdict"]}}}, "rewards.judge.verdict: missing; rm.input.fields shows"),
+        (
+            {
+                "rewards": {"math": {}, "judge": {"kind": "reward_model", "verdict": "math"}},
+                "eval": {"format": None},
+            },
+            "rewards.judge.verdict: has no use; rm.input.fields shows no verdict",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_the_run(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         config(**changes)
+
+
+def test_what_a_label_reads_is_computed_and_does_not_label() -> None:
+    rewards = {
+        **RECIPE["rewards"],
+        "other": {"kind": "reward_model", "path": "runs/other", "verdict": "format"},
+    }
+    chosen = preferences_recipe(config(rewards=rewards, rm={"labels": ["math", "other"]}), "m")
+    assert {name: part.weight for name, part in chosen.rewards.items()} == {
+        "math": 1.0,
+        "format": 0.0,
+        "other": 1.0,
+    }
 
 
 def test_without_grpo_nobody_needs_the_judge() -> None:
@@ -156,16 +177,18 @@ def told(**changes: Any) -> str:
 
 def test_a_verdict_beside_the_labels_of_the_stage() -> None:
     rm = {**RECIPE["rm"], "labels": ["format"], "verdict": "math", "input": {"fields": ["verdict"]}}
-    judge = {"kind": "reward_model", "verdict": {"kind": "math"}}
-    found = config(rm=rm, rewards={**RECIPE["rewards"], "judge": judge})
+    rewards = {**RECIPE["rewards"], "judge": {"kind": "reward_model", "verdict": "math"}}
+    found = config(rm=rm, rewards=rewards)
     recipe = preferences_recipe(found, "m")
     assert recipe.verdict == "math"
     assert recipe.rewards is not None
     assert {name: part.weight for name, part in recipe.rewards.items()} == {"format": 0.1, "math": 0.0}
-    assert "rewards.judge.verdict: missing; the reward model is trained to see a rule's verdict" in told(
-        rm=rm
+    assert "rewards.judge.verdict: missing; rm.input.fields shows a rule's verdict" in told(rm=rm)
+    other = {**rewards, "judge": {"kind": "reward_model", "verdict": "format"}}
+    assert "rewards.judge.verdict: 'format', but the pairs hold the verdict of 'math' (rm.verdict)" in told(
+        rm=rm, rewards=other
     )
     assert "rm.verdict: 'math' alone labels the answers" in told(rm={**rm, "labels": ["math"]})
     assert "rm.verdict: 'mth' names no part of rewards" in told(rm={**rm, "verdict": "mth"})
     without = {key: value for key, value in rm.items() if key != "verdict"}
-    assert "rm.input.fields: verdict: the run's own pairs have none" in told(rm=without)
+    assert "rm.verdict: missing; the reward model is shown a rule's verdict" in told(rm=without)

@@ -9,9 +9,10 @@ import pytest
 
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message, Part, Problem, Rollout, RolloutGroup, StopReason, Turn
-from guerdon.rollout.engine import Completion, Request
+from guerdon.rollout.engine import Completion, Done, Request
 from guerdon.run.critic import GenerativeJudge, Vote, given_critiques
 from guerdon.run.critic_config import GenerativeConfig
+from rewarding import tiny_reward_model
 
 PROBLEM = Problem(id="p", messages=(Message(role="user", content="1 + 1?"),), target="2")
 TEXTS = ("2", "3", "4", "5", "6")
@@ -100,9 +101,9 @@ def test_groups_of_one_step_are_critiqued_together_and_remembered() -> None:
     calls = []
     generate = found.rollouter.engine.generate
 
-    def counted(requests: list[Request]) -> list[Completion]:
+    def counted(requests: list[Request], done: Done | None = None) -> list[Completion]:
         calls.append(len(requests))
-        return generate(requests)
+        return generate(requests, done)
 
     found.rollouter.engine.generate = counted  # type: ignore[method-assign]
 
@@ -126,6 +127,21 @@ def test_a_critique_can_be_put_into_its_mouth() -> None:
 def test_a_folder_that_is_not_there_is_one_line() -> None:
     with pytest.raises(ModelError, match=r"path: runs/none/at/all: no such folder; train one"):
         judge(path="runs/none/at/all").check()
+
+
+def test_a_meta_reward_model_may_write_critiques_of_its_own(tmp_path: Path) -> None:
+    tiny_reward_model(critique={"max_length": 8}).save(tmp_path / "meta")
+    found = judge(meta=str(tmp_path / "meta"), kept_votes=1)
+    found.check()
+    (weighed,) = found._weighed([vote((0, 1), (10, 1))])
+    assert -1.0 <= weighed.worth <= 1.0
+    assert weighed.worth != 0.0
+
+
+def test_a_meta_reward_model_that_needs_a_verdict_is_refused(tmp_path: Path) -> None:
+    tiny_reward_model(fields=("verdict",)).save(tmp_path / "meta")
+    with pytest.raises(ModelError, match=r"meta: .* is shown a rule's verdict, and nobody gives one"):
+        judge(meta=str(tmp_path / "meta"), kept_votes=1).check()
 
 
 def test_a_meta_reward_model_that_is_none_is_told_under_its_key(tmp_path: Path) -> None:

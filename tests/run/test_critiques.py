@@ -13,7 +13,7 @@ from guerdon.core.types import Preference
 from guerdon.data.preferences.config import ArithPreferencesConfig
 from guerdon.models.config import CritiqueConfig
 from guerdon.models.reward import RewardModel, Shown
-from guerdon.rollout.engine import Completion, Request
+from guerdon.rollout.engine import Completion, Done, Request
 from guerdon.run.critiques import CritiqueWriter, with_writer
 from guerdon.run.reward_source import PreferenceSource, shown_of
 from rewarding import judged, pair, problem, tiny_reward_model
@@ -29,9 +29,9 @@ class Recorded:
     def __init__(self, writer: CritiqueWriter) -> None:
         self.inner, self.requests = writer.engine, list[Request]()
 
-    def generate(self, requests: list[Request]) -> list[Completion]:
+    def generate(self, requests: list[Request], done: Done | None = None) -> list[Completion]:
         self.requests += requests
-        return self.inner.generate(requests)
+        return self.inner.generate(requests, done)
 
 
 def recorded(model: RewardModel, config: CritiqueConfig) -> tuple[CritiqueWriter, Recorded]:

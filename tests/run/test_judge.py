@@ -42,6 +42,49 @@ def test_scores_are_the_model_s_and_carry_its_version(folder: Path) -> None:
     assert "members differ by" in found[0].evidence.note
 
 
+@pytest.fixture
+def informed(tmp_path: Path) -> Path:
+    """A reward model that is shown a rule's verdict."""
+    tiny_reward_model(max_length=128, fields=("verdict",)).save(tmp_path / "informed")
+    return tmp_path / "informed"
+
+
+def test_the_verdict_of_a_rule_reaches_the_model(informed: Path) -> None:
+    rewards = parse_rewards(
+        {
+            "rm": {"kind": "reward_model", "path": str(informed), "verdict": "math"},
+            "math": {"weight": 0.0, "extract": "boxed"},
+        }
+    )
+    rubric = Rubric.from_config(RubricConfig(rewards))
+    rubric.check()
+    texts = (r"\boxed{4}", r"\boxed{5}", "who knows")
+    (found,) = asyncio.run(rubric.score([text_group(problem(target="4"), texts)]))
+    model = tiny_reward_model(max_length=128, fields=("verdict",))
+    shown = Shown(problem(target="4"), texts, ("right", "wrong", "wrong"))
+    wanted = model.score([shown])[0].score_B.tolist()
+    assert [item.value for item in found.scores] == pytest.approx(wanted, abs=1e-5)
+    assert wanted != pytest.approx(
+        model.score([Shown(problem(target="4"), texts)])[0].score_B.tolist(), abs=1e-3
+    )
+
+
+def test_one_text_with_two_verdicts_is_scored_twice(informed: Path) -> None:
+    item = judge(informed, verdict="math")
+    group = text_group(problem(), ("a", "a", "a"))
+    given = {"math": [Part(name="math", value=value) for value in (1.0, 0.0, 1.0)]}
+    first, second, third = (part.value for part in asyncio.run(item.score(group, given)))
+    assert first == third != second
+
+
+def test_a_verdict_that_is_missing_or_has_no_use_is_told_before_the_run(informed: Path, folder: Path) -> None:
+    with pytest.raises(UserError, match=r"path: .*was trained to be shown a rule's verdict, and gets none"):
+        judge(informed).check()
+    with pytest.raises(UserError, match=r"path: .*is shown no verdict, so verdict = 'math' has no use"):
+        judge(folder, verdict="math").check()
+    judge(informed, verdict="math").check()
+
+
 def test_a_response_too_long_could_not_be_judged(folder: Path) -> None:
     long, short = parts(judge(folder), "x" * 200, "ok")
     assert long.value is None
@@ -174,27 +217,3 @@ def test_a_bank_of_another_scale_is_refused(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "bank.jsonl").write_text("\n".join([*lines, ""]))
     with pytest.raises(UserError, match="scored by reward model"):
         judge(folder, shaping=["contrast"], references=str(tmp_path / "bank.jsonl")).check()
-
-
-def test_a_model_that_reads_a_rule_s_verdict_is_shown_it(tmp_path: Path) -> None:
-    model = tiny_reward_model(fields=["verdict"])
-    model.save(tmp_path / "rm")
-    rule = {"kind": "regex", "pattern": "yes"}
-    found = [part.value for part in parts(judge(tmp_path / "rm", verdict=rule), "yes", "no", "yes")]
-    (shown,) = model.score([Shown(problem(), ("yes", "no"), ("right", "wrong"))])
-    (hidden,) = model.score([Shown(problem(), ("yes", "no"))])
-    assert found[:2] == pytest.approx(shown.score_B.tolist(), abs=1e-5)
-    assert found[0] == found[2]
-    assert found[:2] != pytest.approx(hidden.score_B.tolist(), abs=1e-4)
-
-
-def test_a_verdict_that_does_not_fit_the_model_is_told(folder: Path, tmp_path: Path) -> None:
-    tiny_reward_model(fields=["verdict"]).save(tmp_path / "reads")
-    with pytest.raises(UserError, match=r"verdict: \S+/reads was trained to see a rule's verdict"):
-        judge(tmp_path / "reads").check()
-    with pytest.raises(UserError, match=r"verdict: \S+/rm reads none .*remove the key"):
-        judge(folder, verdict={"kind": "math"}).check()
-    with pytest.raises(UserError, match=r"verdict: honesty asks .*expected a plain rule"):
-        judge(tmp_path / "reads", verdict={"kind": "honesty"}).check()
-    with pytest.raises(ValueError, match="unknown verifier 'maths'"):
-        judge(folder, verdict={"kind": "maths"})

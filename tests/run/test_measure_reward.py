@@ -101,6 +101,19 @@ def test_a_benchmark_s_scores_are_the_reward_model_s_own(model: Path, tmp_path: 
     assert found.benches[0].details["Ties: tied"] == float(min(wanted[1][:2]) > wanted[1][2])
 
 
+def test_verdicts_are_shown_as_in_training_and_missing_ones_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reward_model = tiny_reward_model(fields=("verdict",))
+    reward_model.save(tmp_path / "model")
+    measure_reward_models([str(tmp_path / "model")], data=[pairs(tmp_path, "bare.jsonl", 3)])
+    told = capsys.readouterr().err
+    assert "bare.jsonl: this reward model is shown a rule's verdict, and 6 of 6 responses have none" in told
+    tiny_reward_model().save(tmp_path / "plain")
+    measure_reward_models([str(tmp_path / "plain")], data=[pairs(tmp_path, "bare.jsonl", 3)])
+    assert "verdict" not in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("by_reading")
 def test_rewardbench_worked_by_hand(tmp_path: Path) -> None:
     def row(subset: str, chosen: str, rejected: str) -> dict[str, Any]:

@@ -96,6 +96,14 @@ def test_overrides_win_over_the_file_and_later_ones_over_earlier(recipe: Path) -
     assert config.model.lora.r == 16
 
 
+def test_a_policy_with_dropout_is_refused_and_a_reward_model_is_not(recipe: Path) -> None:
+    (line,) = problems(recipe, "model.lora.dropout=0.1")
+    assert "model.lora.dropout: 0.1, but a policy learns from the log-probabilities" in line
+    config = load_recipe_of(RewardRunConfig, "reward_model", ["model.lora.dropout=0.1"])
+    assert config.model.lora is not None
+    assert config.model.lora.dropout == 0.1
+
+
 def test_a_reward_table_can_be_replaced_whole(recipe: Path) -> None:
     config = load_recipe(recipe, ["rewards={ random = {} }", "eval.accuracy=random"])
     assert list(config.rewards) == ["random"]

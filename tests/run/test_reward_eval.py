@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from guerdon.core.types import Preference
 from guerdon.models.reward import Shown
+from guerdon.rewards.pool import Request
 from guerdon.run.reward_eval import (
     JudgedPair,
+    JudgedSample,
     RewardEvaluation,
     RewardEvaluator,
     accuracy_of,
-    ks_distance,
 )
-from rewarding import pair, problem, tiny_reward_model
+from guerdon.run.reward_source import asked_of
+from rewarding import digits_pairs, pair, problem, tiny_reward_model
 
 
 def judged(chosen: float | None, rejected: float | None, item: Preference | None = None) -> JudgedPair:
@@ -66,12 +69,54 @@ def test_confidence_and_hits_of_differences() -> None:
 
 def test_collapse_is_named() -> None:
     fine = evaluation(*(judged(0.1 * place, -0.1 * place) for place in range(1, 8)))
-    assert fine.collapse() is None
-    flat = evaluation(*(judged(0.3, 0.3) for _ in range(8)))
-    assert "nearly constant (std 0.000" in str(flat.collapse())
-    ends = evaluation(*(judged(0.999, -0.999) for _ in range(8)))
-    assert "100% of the scores" in str(ends.collapse())
-    assert evaluation(judged(0.3, 0.3)).collapse() is None  # too few to say
+    assert fine.collapse() == []
+    (flat,) = evaluation(*(judged(0.3, 0.3) for _ in range(8))).collapse()
+    assert "nearly constant (std 0.000" in flat
+    (ends,) = evaluation(*(judged(0.999, -0.999) for _ in range(8))).collapse()
+    assert "100% of the scores on held-out responses" in ends
+    assert evaluation(judged(0.3, 0.3)).collapse() == []  # too few to say
+
+
+def test_samples_of_the_policy_have_figures_and_alarms_of_their_own() -> None:
+    def samples(*scores: float, **fields: object) -> tuple[JudgedSample, ...]:
+        return tuple(JudgedSample(problem(**fields), "text", score, 3.0 * score) for score in scores)  # type: ignore[arg-type]
+
+    pairs = tuple(judged(0.1 * place, -0.1 * place) for place in range(1, 8))
+    spread = [0.1 * place for place in range(-5, 6)]
+    fine = RewardEvaluation("x", 3, pairs, 1.0, samples(*spread))
+    metrics = fine.record(0)["metrics"]
+    assert isinstance(metrics, dict)
+    assert metrics["reward_health/sample_score_mean"] == {"value": pytest.approx(0.0, abs=1e-6)}
+    assert metrics["reward_health/sample_u_std"] == {"value": pytest.approx(0.995, abs=1e-3)}
+    assert fine.collapse() == []
+    low = RewardEvaluation("x", 3, pairs, 1.0, samples(*(-0.9 - 0.01 * place for place in range(10))))
+    found = low.collapse()
+    assert "scores on the policy's samples are off the centre (mean -0.9" in found[0]
+    assert "nearly constant" in found[1]
+    mixed = samples(*spread, *spread) + samples(*spread, *spread, target="4")
+    alike = RewardEvaluation("x", 3, pairs, 1.0, mixed).collapse()
+    assert len(alike) == 1
+    assert "no longer tell open-ended prompts from closed ones (distance 0.00" in alike[0]
+    apart = samples(*spread, *spread) + samples(*(0.2 * one - 0.5 for one in spread * 2), target="4")
+    assert RewardEvaluation("x", 3, pairs, 1.0, apart).collapse() == []
+
+
+def test_u_that_shrinks_to_nothing_is_seen_although_the_scores_are_rescaled() -> None:
+    model = tiny_reward_model()
+    pairs = digits_pairs(20, seed=0)
+    reference = [asked_of(item) for item in digits_pairs(20, seed=1)]
+    evaluator = RewardEvaluator(model, pairs, max_tokens=4096)
+    with model.settled(reference, max_tokens=4096):
+        first = evaluator.evaluate("before", 0).record(0)
+    with torch.no_grad():
+        model.heads.score.weight.mul_(1e-3)
+    with model.settled(reference, max_tokens=4096):
+        later = evaluator.evaluate("after", 9)
+    assert later.collapse() == [], "the scores alone look healthy"
+    assert any(
+        "u on held-out responses has shrunk to 0.1% of its early spread" in one
+        for one in later.collapse(first)
+    )
 
 
 def test_open_and_closed_prompts_are_told_apart() -> None:
@@ -80,7 +125,6 @@ def test_open_and_closed_prompts_are_told_apart() -> None:
     metrics = record["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["open_closed_distance"] == {"value": 0.5}
-    assert ks_distance([], [1.0]) is None
 
 
 def test_the_evaluator_scores_both_sides_of_every_pair() -> None:
@@ -96,3 +140,16 @@ def test_the_evaluator_scores_both_sides_of_every_pair() -> None:
     wanted = model.score([Shown(pairs[2].problem, ("good", "bad"))])[0]
     assert found.judged[2].chosen == pytest.approx(wanted.score_B[0].item(), abs=1e-5)
     assert found.judged[2].record()["chosen_chars"] == 4
+
+
+def test_the_evaluator_scores_samples_as_it_scores_pairs() -> None:
+    model = tiny_reward_model(max_length=64)
+    asked = [Request(problem=problem("a"), texts=("good", "x" * 100))]
+    ticks: list[int] = []
+    evaluator = RewardEvaluator(model, [pair("a")], max_tokens=300, samples=asked)
+    found = evaluator.evaluate("before", 0, tick=lambda: ticks.append(1))
+    assert len(ticks) == evaluator.num_ticks == 2
+    first, second = found.samples
+    assert first.score == pytest.approx(found.judged[0].chosen, abs=1e-5)
+    assert second.score is None
+    assert second.record()["completion"] == "x" * 100

@@ -54,6 +54,25 @@ def test_the_page_stands_in_the_run_and_escapes_texts(tmp_path: Path) -> None:
     assert kind_of(tmp_path) is None
 
 
+def test_health_on_samples_and_alarms_stand_on_the_page(tmp_path: Path) -> None:
+    folder = run(tmp_path, ("after rm", 5, 0.4))
+    evals = [json.loads(line) for line in (folder / "evals.jsonl").read_text().splitlines()]
+    evals[0]["metrics"] |= {
+        "reward_health/sample_score_mean": {"value": -0.91},
+        "reward_health/sample_score_std": {"value": 0.02},
+        "reward_health/sample_saturated": {"value": 0.25},
+    }
+    (folder / "evals.jsonl").write_text("".join(json.dumps(line) + "\n" for line in evals))
+    event = {"stage": "rm", "step": 4, "kind": "collapse_alarm", "message": "collapsed: scores <are> off"}
+    (folder / "events.jsonl").write_text(json.dumps(event) + "\n")
+    summary = reward_summary(folder)
+    assert summary.samples == {"score_mean": -0.91, "score_std": 0.02, "saturated": 0.25}
+    assert summary.alarms == ("at step 4 it collapsed: scores <are> off",)
+    html = write_reward_report(folder).read_text()
+    assert "Samples, mean and spread" in html
+    assert "at step 4 it collapsed: scores &lt;are&gt; off" in html
+
+
 def test_without_an_evaluation_there_is_nothing_to_report(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing evaluated yet"):
         reward_summary(run(tmp_path))

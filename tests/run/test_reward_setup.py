@@ -8,6 +8,8 @@ import pytest
 
 from guerdon.core.config import parse_config
 from guerdon.core.errors import ConfigError, DataError, ModelError
+from guerdon.data.preferences.judged import answers_of
+from guerdon.run.config import RunConfig
 from guerdon.run.config_reward import RewardRunConfig
 from guerdon.run.reward_setup import (
     held_data,
@@ -15,6 +17,7 @@ from guerdon.run.reward_setup import (
     left_out_lines,
     load_reward_data,
     settle,
+    stage_problems,
     taken_over,
     told,
 )
@@ -51,6 +54,52 @@ def test_lists_are_judged_whole_where_the_loss_asks_for_it(tmp_path: Path) -> No
     pairs = load_reward_data(config(tmp_path, LISTS))
     assert told(pairs.train) == f"{len(pairs.train)} pairs"
     assert set(held_data([pair()], ())) == set(DATA)
+
+
+def test_verdicts_that_are_shown_must_be_there(tmp_path: Path) -> None:
+    shown = {"fields": ["verdict"]}
+    with pytest.raises(
+        DataError, match=r"input.fields shows a rule's verdict, but none of \d+ training pairs"
+    ):
+        load_reward_data(config(tmp_path, rows(30), input=shown))
+    answers = [
+        {"response": text, "overall_score": 3 - verdict, "annotations": {"verdict": verdict}}
+        for text, verdict in (("a", 1), ("b", 0), ("c", 1))
+    ]
+    rated = [{"prompt": row["prompt"], "responses": answers} for row in LISTS]
+    split = load_reward_data(config(tmp_path, rated, input=shown, loss={"listwise": 1.0}))
+    assert told(split.train) == f"{len(split.train)} lists"
+    assert {answer.ratings["verdict"] for answer in answers_of(split.train[0])} == {0.0, 1.0}
+
+
+def policy(tmp_path: Path, *, rule: str | None = "math", **judge: Any) -> RunConfig:
+    stage = {"model": {"source": str(tmp_path / "rm")}, "labels": ["format"], "verdict": rule}
+    return parse_config(
+        RunConfig,
+        {
+            "stages": ["rm", "grpo"],
+            "data": {"train": {"kind": "arith", "num_problems": 40}},
+            "rewards": {"math": {}, "format": {}, "own": {"kind": "reward_model", **judge}},
+            "rm": stage,
+        },
+    )
+
+
+def test_a_stage_that_goes_on_with_a_reward_model_is_checked_before_the_run(tmp_path: Path) -> None:
+    folder = tmp_path / "rm"
+    tiny_reward_model(fields=["verdict"]).save(folder)
+    assert stage_problems(policy(tmp_path, verdict="math")) == []
+    (problem,) = stage_problems(policy(tmp_path))
+    assert problem.startswith("rewards.own.verdict: missing; rm.input.fields shows")
+    (problem,) = stage_problems(policy(tmp_path, rule=None, verdict="math"))
+    assert problem.startswith("rm.verdict: missing; the reward model is shown a rule's verdict")
+    tiny_reward_model("binned").save(folder)
+    (problem,) = stage_problems(policy(tmp_path))
+    assert problem.startswith(f'rm.model.source: {folder}: a reward model with head.kind = "binned"')
+    tiny_reward_model().save(folder)
+    assert stage_problems(policy(tmp_path)) == []
+    (problem,) = stage_problems(policy(tmp_path, verdict="math"))
+    assert problem.startswith("rewards.own.verdict: has no use")
 
 
 def test_a_loss_without_data_is_refused(tmp_path: Path) -> None:

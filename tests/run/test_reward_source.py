@@ -6,12 +6,11 @@ import dataclasses
 import pytest
 
 from guerdon.core.errors import DataError
-from guerdon.core.types import Preference, ScoredGroup
+from guerdon.core.types import ScoredGroup
 from guerdon.data.preferences.judged import Judged
 from guerdon.data.preferences.pairing import Answer, Candidates
 from guerdon.models.reward import RewardModel
-from guerdon.run.reward_source import PreferenceSource, rating_scales, shown_of
-from guerdon.train.reward import is_open_ended
+from guerdon.run.reward_source import PreferenceSource, asked_of, rating_scales, shown_of
 from rewarding import pair, problem, tiny_reward_model
 
 
@@ -113,18 +112,29 @@ def test_prompts_that_were_cut_are_counted() -> None:
     assert source.metrics["signal/prompts_cut"].value == 1.0
 
 
+def test_a_model_that_is_shown_verdicts_needs_some_to_learn_from() -> None:
+    model = tiny_reward_model(fields=("verdict",))
+    rated = pair("a", chosen_ratings={"verdict": 1.0})
+    assert len(groups(model, rated, pair("b"))) == 2  # some pairs may lack one
+    single = Candidates(
+        problem=problem("c"), answers=(Answer(text="fine", score=1.0, ratings={"verdict": 1.0}),)
+    )
+    assert len(groups(model, pair("a"), single)) == 2
+    with pytest.raises(DataError, match="none of 2 training pairs holds one"):
+        groups(model, pair("a"), pair("b"))
+
+
 def test_verdicts_in_words() -> None:
     ratings = {"verdict": 1.0}, {"verdict": 0.0}
     judged = pair(chosen_ratings=ratings[0], rejected_ratings=ratings[1])
     assert shown_of(judged).verdicts == ["right", "wrong"]
     assert shown_of(pair()).verdicts == [None, None]
+    rated = Answer(text="four", score=3.0, ratings={"verdict": 1.0}), Answer(text="six", score=1.0)
+    assert shown_of(Candidates(problem=problem(), answers=rated)).verdicts == ["right", None]
 
 
-def test_a_problem_with_a_target_is_closed_unless_it_says_otherwise() -> None:
-    def asked(**fields: object) -> ScoredGroup:
-        item = Preference(problem=problem("p", **fields), chosen="a", rejected="b")  # type: ignore[arg-type]
-        return groups(tiny_reward_model(), item)[0]
-
-    assert is_open_ended(asked())
-    assert not is_open_ended(asked(target="4"))
-    assert is_open_ended(asked(target="4", open_ended=True))
+def test_who_scores_is_shown_verdicts_and_writes_its_own_critiques() -> None:
+    item = pair(chosen_critique="fine", rejected_critique="poor", chosen_ratings={"verdict": 1.0})
+    assert shown_of(item).critiques == ["fine", "poor"]
+    assert asked_of(item).critiques is None
+    assert asked_of(item).verdicts == ["right", None]

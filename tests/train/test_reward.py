@@ -11,7 +11,7 @@ import torch
 from guerdon.core.types import CreditedGroup, Preference
 from guerdon.data.preferences.judged import Judged
 from guerdon.data.preferences.pairing import Answer, Candidates
-from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
+from guerdon.models.config import HeadConfig, InputConfig, LoraConfig, ModelConfig
 from guerdon.models.reward import RewardModel, Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.reward_eval import RewardEvaluator
@@ -132,6 +132,44 @@ def test_a_list_is_learned_as_a_whole() -> None:
         learner.step([pack_rewards(groups, model=model, max_tokens=500)])
     u = model.score([Shown(problem("list"), list(texts))])[0].u_B
     assert u[1] > u[2] > u[0]
+
+
+def learned_with_dropout(
+    dropout: float, seed: int, *, resume_at: int | None = None
+) -> dict[str, torch.Tensor]:
+    """Weights after three steps of two passes each; perhaps by another learner from `resume_at` on."""
+
+    def fresh() -> tuple[RewardModel, RewardLearner]:
+        lora = LoraConfig(r=4, dropout=dropout)
+        model = load_reward_model(
+            ModelConfig(source="builtin:tiny", lora=lora), HeadConfig(), InputConfig(), seed=0
+        )
+        return model, RewardLearner(model, RewardLossConfig(listwise=0.5), OPTIM, seed=seed)
+
+    model, learner = fresh()
+    for step in range(3):
+        if step == resume_at:
+            kept = {name: tensor.clone() for name, tensor in learner.state_tensors().items()}
+            model, learner = fresh()
+            learner.load_state_tensors(kept, num_steps=step, version=step)
+        items = [*digits_pairs(8, seed=step), listed("l", good=3.0, fair=2.0, poor=1.0)]
+        batch = pack_rewards(credited(model, items), model=model, max_tokens=180)
+        assert len(batch.micro) == 2
+        learner.step([batch])
+        model.score([Shown(problem(), ("between", "steps"))])
+    return {name: weight.detach().clone() for name, weight in model.trainable().items()}
+
+
+@pytest.mark.slow
+def test_dropout_acts_in_training_and_repeats_itself() -> None:
+    def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+        return all(torch.equal(weight, two[name]) for name, weight in one.items())
+
+    first = learned_with_dropout(0.3, seed=0)
+    assert same(first, learned_with_dropout(0.3, seed=0))
+    assert same(first, learned_with_dropout(0.3, seed=0, resume_at=2))
+    assert not same(first, learned_with_dropout(0.3, seed=1))
+    assert not same(first, learned_with_dropout(0.0, seed=0))
 
 
 def test_the_loss_of_a_list_with_equal_scores_is_what_plain_passes_give() -> None:

@@ -195,9 +195,11 @@ def check_sinks(names: Sequence[str]) -> list[str]:
 
 def _check_plugins(config: RunConfig | PreferencesRunConfig) -> list[str]:
     """Import the reward functions that a recipe names: all that cannot be had."""
+    from guerdon.run.config import RunConfig
     from guerdon.run.config_rm import own_judges
+    from guerdon.run.reward_setup import stage_problems
 
-    problems = []
+    problems = stage_problems(config) if isinstance(config, RunConfig) else []
     own = own_judges(config.rubric.rewards)
     for name, part in config.rubric.rewards.items():
         if name in own:  # the run will train it

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from guerdon.data.preferences.config import PreferenceSetConfig
     from guerdon.data.preferences.judged import Judged
     from guerdon.data.preferences.reading import PreferenceSet
-    from guerdon.models.config import ModelConfig
+    from guerdon.models.config import InputConfig, ModelConfig
     from guerdon.run.config_reward import RewardRunConfig
 
 TINY_CONTEXT = 1024
@@ -103,7 +103,23 @@ def check_data(config: RewardRunConfig) -> int:
         write_line(f"audit  {split.noise}")
     if shown := verdict_told(config, split.train):
         write_line(f"verdict  {shown}")
-    return _check_lengths(config, [*split.train, *split.eval])
+    return _check_samples(config) + _check_lengths(config, [*split.train, *split.eval])
+
+
+def _check_samples(config: RewardRunConfig) -> int:
+    """Read the policy's answers that the recipe names; how many problems there are in the file."""
+    from guerdon.cli.table import write_line
+    from guerdon.run.reward_samples import read_samples
+
+    if not config.eval.samples:
+        return 0
+    try:
+        found = read_samples(config.eval.samples)
+    except DataError as error:
+        write_line(f"eval.samples  {str(error).removeprefix('data: ')}")
+        return 1
+    write_line(f"samples  {sum(len(one.texts) for one in found):,} answers to {len(found):,} prompts")
+    return 0
 
 
 def check_set(side: str, one: PreferenceSetConfig, seed: int, *, alone: bool = False) -> int:
@@ -164,7 +180,7 @@ def _check_lengths(config: RewardRunConfig, judged: Sequence[Judged]) -> int:
     for item in judged:
         answers = answers_of(item)
         names = ("chosen", "rejected") if isinstance(item, Preference) else range(1, len(answers) + 1)
-        sizes = [count(_shown(answer.text, shown.fields)) + 1 for answer in answers]
+        sizes = [count(_shown(answer.text, shown)) + 1 for answer in answers]
         over = [f"{name}: {size:,} tokens" for name, size in zip(names, sizes, strict=True) if size >= limit]
         if over:
             long.append((item.problem.id, ", ".join(over)))
@@ -188,11 +204,11 @@ def _check_lengths(config: RewardRunConfig, judged: Sequence[Judged]) -> int:
     return len(long) if refuses else 0
 
 
-def _shown(text: str, fields: Sequence[str]) -> str:
+def _shown(text: str, reading: InputConfig) -> str:
     """About what the model reads of a response: with fields, each stands under its label, escaped."""
-    if not fields:
+    if not reading.is_fenced:
         return text
-    labels = "".join(f"<{name}>\n\n</{name}>\n" for name in fields if name != "reference")
+    labels = "".join(f"<{name}>\n\n</{name}>\n" for name in reading.fields if name != "reference")
     return f"{labels}<response>\n{html.escape(text, quote=False)}\n</response>"
 
 

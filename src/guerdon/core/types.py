@@ -50,6 +50,11 @@ class Problem:
     target: str | None = None
     info: Mapping[str, Json] = field(default_factory=lambda: _EMPTY)
 
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether many answers may be good: the column `open_ended` says so, else that there is no target."""
+        return bool(self.info.get("open_ended", self.target is None))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:

@@ -46,6 +46,25 @@ EVALUATION = {
     "open_closed_distance": Term(
         "Open against closed", "Kolmogorov-Smirnov distance of the scores on open- and closed-ended prompts."
     ),
+    "u_std": Term(
+        "Utility, spread", "Standard deviation of u itself on held-out responses, before squashing."
+    ),
+    "reward_health/sample_score_mean": Term(
+        "Samples, mean", "Mean score of the policy's samples; far off 0, all lie at one end."
+    ),
+    "reward_health/sample_score_std": Term(
+        "Samples, spread", "Standard deviation of the scores of the policy's samples."
+    ),
+    "reward_health/sample_saturated": Term(
+        "Samples, saturated", "Share of the policy's samples that score beyond 0.98 either way.", "%", -1
+    ),
+    "reward_health/sample_u_std": Term(
+        "Samples, utility spread", "Standard deviation of u itself on the policy's samples."
+    ),
+    "reward_health/sample_open_closed_distance": Term(
+        "Samples, open against closed",
+        "Kolmogorov-Smirnov distance of the scores of the policy's samples on open- and closed-ended prompts.",
+    ),
 }
 
 TRAINING = {
@@ -64,6 +83,7 @@ TRAINING = {
     "mean_reward": Term(
         "Mean utility", "Mean u of the batch; only its differences within a prompt mean anything."
     ),
+    "reward_health/u_std": Term("Utility spread", "Standard deviation of u itself over the batch."),
     "reward_health/score_std": Term("Score spread", "Running standard deviation of the squashed scores."),
     "reward_health/saturated": Term("Saturated scores", "Share of scores beyond 0.98 either way.", "%", -1),
     "policy_loss": Term("Policy loss", "The surrogate without KL and entropy terms."),

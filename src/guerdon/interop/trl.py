@@ -291,20 +291,23 @@ def _reference(draft: Draft) -> None:
 def _lora(draft: Draft) -> None:
     wanted = truth(draft.take("use_peft")) or isinstance(draft.take("peft_config"), Call | Unreadable)
     table: dict[str, Any] = {}
-    for key, ours in (("lora_r", "r"), ("lora_alpha", "alpha"), ("lora_dropout", "dropout")):
+    for key, ours in (("lora_r", "r"), ("lora_alpha", "alpha")):
         value = number(draft.take(key))
         if value is not None:
-            table[ours] = value if ours == "dropout" else int(value)
+            table[ours] = int(value)
     modules = draft.take("lora_target_modules")
     if modules not in (None, "all-linear") and wanted:
         table["target_modules"] = modules if isinstance(modules, list) else [str(modules)]
     keys = [
         key
-        for key in ("use_peft", "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules", "peft_config")
+        for key in ("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "peft_config")
         if key in draft.theirs
     ]
     if wanted:
+        draft.missing({"lora_dropout": (0, "a policy has none: its sampler and its learner must agree")})
         draft.recipe.setdefault("model", {})["lora"] = table
+    else:
+        draft.unused({"lora_dropout": "without use_peft"})
     for key in keys:
         draft.line(
             Fate.MAPPED if wanted else Fate.UNUSED,

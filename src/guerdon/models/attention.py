@@ -130,6 +130,16 @@ class PackedLayout:
                 parents.append(parent)
                 cursor += length
         self.num_tokens = cursor
+        self.spans = [
+            *((start, length, 0, 0) for start, length in zip(prompt_starts, prompt_lengths, strict=True)),
+            *(
+                (start, length, prompt_starts[parent], prompt_lengths[parent])
+                for start, length, parent in zip(starts, lengths, parents, strict=True)
+            ),
+        ]
+        """(start, length, start and length of its prompt) of every prompt and completion."""
+        self.segments: Any = None
+        """The same as the kernels of a CPU read it, made when they first do (packed_ops.py)."""
         self.prompt_index_PL, self.prompt_valid_PL = _ragged_index(prompt_starts, prompt_lengths)
         self._set_completions(starts, lengths, torch.tensor(parents, dtype=torch.long))
         self.position_T = self._positions(prompt_starts, prompt_lengths, starts, lengths, parents)

@@ -17,7 +17,8 @@ class LoraConfig(Config):
     alpha: int = Field(default=32, ge=1)
     """Scale numerator: adapters are multiplied by alpha / r."""
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Dropout inside the adapters; 0 keeps the sampler and the learner equal."""
+    """Dropout inside the adapters while a reward model learns; never while it scores. A policy has none: its learner must
+    compute the log-probabilities that its sampler drew by."""
     target_modules: tuple[str, ...] = (
         "q_proj",
         "k_proj",
@@ -47,7 +48,8 @@ class ModelConfig(Config):
     chat_template: str | None = None
     """A Jinja template in place of the tokenizer's own."""
     gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    """Keep one hidden state of each layer and recompute the rest in the backward pass (activation checkpointing): less
+    memory, about a third more time, equal gradients."""
 
 
 class HeadConfig(Config):
@@ -99,3 +101,21 @@ class InputConfig(Config):
     critique: CritiqueConfig | None = None
     """Whether it writes a critique behind each response and is read at the end of that; {} takes the defaults. Needs
     critiques in the preference data, and a causal LM."""
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether every text stands in a field."""
+        return bool(self.fields or self.critique)
+
+
+VERDICTS = (None, "right", "wrong")
+"""What the field `verdict` can say of a response; None: nothing is known."""
+
+
+def verdict_word(value: float | None) -> str | None:
+    """A rule's value as the verdict that a reward model is shown.
+
+    >>> verdict_word(1.0), verdict_word(0.5)
+    ('right', 'wrong')
+    """
+    return None if value is None else "right" if value >= 1.0 else "wrong"

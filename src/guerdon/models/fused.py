@@ -20,10 +20,9 @@ from torch import Tensor
 from guerdon.models.attention import PackedLayout
 from guerdon.models.decoders import Ids, lengths_of, prefill
 from guerdon.models.kernels import LANES, MAX_GROUP, DecodeStep, Kernels, kernels
+from guerdon.models.packed_ops import has_kernels_for
 from guerdon.models.policy import Policy
 
-ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-"""Types of models whose layers are as the docstring says."""
 BLOCK = 64
 """Positions of one block of keys and values."""
 
@@ -175,21 +174,13 @@ class FusedDecoder:
     def fits(policy: Policy) -> bool:
         """Whether there are kernels for this policy here."""
         config = policy.causal_lm.config
-        if policy.device.type != "cpu" or config.model_type not in ARCHITECTURES:
-            return False
-        layer = policy.causal_lm.base_model.layers[0]
-        size = int(layer.self_attn.head_dim)
-        widths = (size // 2, config.hidden_size, config.intermediate_size)
         return (
-            policy.dtype in (torch.float32, torch.bfloat16)
-            and config.hidden_act == "silu"
-            and all(width % LANES == 0 for width in widths)
+            has_kernels_for(policy.causal_lm)
             and config.num_attention_heads // config.num_key_value_heads <= MAX_GROUP
             and not any(
                 hasattr(part, "lora_magnitude_vector") and part.lora_magnitude_vector
-                for part in layer.modules()
+                for part in policy.causal_lm.base_model.layers[0].modules()
             )
-            and kernels() is not None
         )
 
     def begin(self, prompts: Sequence[Ids]) -> Tensor:

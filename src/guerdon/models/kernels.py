@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ LANES = 16
 """Numbers of one vector: head sizes and widths must be multiples of it, and prompts are padded to it."""
 MAX_GROUP = 16
 """Most query heads that share a key head."""
-BUILD_S = 60.0
+BUILD_S = 300.0
 
 _SUFFIX = {torch.float32: "float", torch.bfloat16: "half"}
 
@@ -60,6 +60,36 @@ class DecodeStep(NamedTuple):
     """No row has more positions."""
 
 
+class Segments(NamedTuple):
+    """Packed prompts and completions as the attention kernels read them; int64."""
+
+    segment_S4: Tensor
+    """Start and length of each segment, start and length of its prompt (0 where it is one)."""
+    place_S: Tensor
+    """Where the gradients of its prompt's tokens begin among those of all segments."""
+    token_P: Tensor
+    """Which token each of those belongs to."""
+    longest: int
+    """Most tokens of a segment and its prompt."""
+
+    def shape(self, q_THD: Tensor, k_TSD: Tensor) -> ctypes.Array[ctypes.c_int64]:
+        """As kernels.c has it."""
+        tokens, heads, size = q_THD.shape
+        return (ctypes.c_int64 * 6)(len(self.segment_S4), heads, k_TSD.shape[1], size, self.longest, tokens)
+
+
+def segments(spans: Sequence[tuple[int, int, int, int]]) -> Segments:
+    """Of (start, length, prompt's start, prompt's length) of each segment."""
+    past = [span[3] for span in spans]
+    tokens = [token for span in spans for token in range(span[2], span[2] + span[3])]
+    return Segments(
+        torch.tensor(spans, dtype=torch.long),
+        torch.tensor([0, *past]).cumsum(0)[:-1].contiguous(),
+        torch.tensor(tokens, dtype=torch.long),
+        max((span[1] + span[3] for span in spans), default=0),
+    )
+
+
 class Kernels:
     """The loaded library; every tensor is contiguous, on the CPU, and of one format, float32 or bfloat16."""
 
@@ -67,7 +97,12 @@ class Kernels:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         signatures = {
             "rms_norm": [pointer] * 3 + [number] * 4 + [ctypes.c_float],
-            "silu_mul": [pointer] * 2 + [number] * 2,
+            "rms_norm_backward": [pointer] * 5 + [number] * 2 + [ctypes.c_float],
+            "silu_mul": [pointer] * 3 + [number] * 3,
+            "silu_mul_backward": [pointer] * 5 + [number] * 2,
+            "rotate_all": [pointer] * 4 + [number] * 4,
+            "packed_attention": [pointer] * 7 + [ctypes.c_float],
+            "packed_attention_backward": [pointer] * 12 + [ctypes.c_float],
             "decode_attention": [pointer] * 9 + [ctypes.c_float],
         }
         self._functions: dict[tuple[str, torch.dtype], Callable[..., None]] = {}
@@ -100,11 +135,91 @@ class Kernels:
     def silu_mul(self, gate_up_NI: Tensor) -> Tensor:
         """silu(gate) * up [N, I] for gate and up side by side [N, 2 I]."""
         rows, double = gate_up_NI.shape
-        out_NI = gate_up_NI.new_empty(rows, double // 2)
-        self._functions["silu_mul", gate_up_NI.dtype](
-            gate_up_NI.data_ptr(), out_NI.data_ptr(), rows, double // 2
+        return self._silu_mul(gate_up_NI, gate_up_NI[:, double // 2 :], rows, double // 2, double)
+
+    def silu_mul_apart(self, gate_NI: Tensor, up_NI: Tensor) -> Tensor:
+        """silu(gate) * up [N, I]."""
+        rows, size = gate_NI.shape
+        return self._silu_mul(gate_NI, up_NI, rows, size, size)
+
+    def _silu_mul(self, gate: Tensor, up: Tensor, rows: int, size: int, stride: int) -> Tensor:
+        out_NI = gate.new_empty(rows, size)
+        self._functions["silu_mul", gate.dtype](
+            gate.data_ptr(), up.data_ptr(), out_NI.data_ptr(), rows, size, stride
         )
         return out_NI
+
+    def silu_mul_backward(self, gate_NI: Tensor, up_NI: Tensor, grad_NI: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of gate and up [N, I]."""
+        found = torch.empty_like(gate_NI), torch.empty_like(up_NI)
+        tensors = (gate_NI, up_NI, grad_NI, *found)
+        self._functions["silu_mul_backward", gate_NI.dtype](
+            *(tensor.data_ptr() for tensor in tensors), *gate_NI.shape
+        )
+        return found
+
+    def rms_norm_backward(
+        self, x_NH: Tensor, weight_H: Tensor, grad_NH: Tensor, epsilon: float, *, with_weight: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Gradients of the rows [N, H], and of the weight [H] in float32 if asked for."""
+        out_NH = torch.empty_like(x_NH)
+        weight_grad_H = torch.zeros(len(weight_H)) if with_weight else None
+        self._functions["rms_norm_backward", x_NH.dtype](
+            x_NH.data_ptr(), weight_H.data_ptr(), grad_NH.data_ptr(), out_NH.data_ptr(),
+            None if weight_grad_H is None else weight_grad_H.data_ptr(), *x_NH.shape, epsilon,
+        )  # fmt: skip
+        return out_NH, weight_grad_H
+
+    def rotate(self, x_THD: Tensor, cos_TD: Tensor, sin_TD: Tensor, *, back: bool = False) -> Tensor:
+        """Rotary embedding of every head [T, H, D]; `back`: its transpose, for gradients."""
+        out_THD = torch.empty_like(x_THD)
+        tensors = (x_THD, cos_TD, sin_TD, out_THD)
+        self._functions["rotate_all", x_THD.dtype](
+            *(tensor.data_ptr() for tensor in tensors), *x_THD.shape, int(back)
+        )
+        return out_THD
+
+    def packed_attention(
+        self, q_THD: Tensor, k_TSD: Tensor, v_TSD: Tensor, plan: Segments, scale: float
+    ) -> tuple[Tensor, Tensor]:
+        """Attention of packed segments: output [T, H, D] and log of the sums of exponentials [T, H], float32."""
+        out_THD = torch.empty_like(q_THD)
+        lse_TH = torch.empty(q_THD.shape[:2])
+        tensors = (q_THD, k_TSD, v_TSD, plan.segment_S4, out_THD, lse_TH)
+        shape = plan.shape(q_THD, k_TSD)
+        self._functions["packed_attention", q_THD.dtype](
+            *(tensor.data_ptr() for tensor in tensors), ctypes.addressof(shape), scale
+        )
+        return out_THD, lse_TH
+
+    def packed_attention_backward(
+        self,
+        saved: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+        grad_THD: Tensor,
+        plan: Segments,
+        scale: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of queries, in their format, and of keys and values [T, S, D] in float32.
+
+        Args:
+            saved: queries, keys, values, output, and the log of the sums, as of the forward pass.
+            grad_THD: of the output.
+            plan: as there.
+            scale: as there.
+        """
+        q_THD, k_TSD, v_TSD, out_THD, lse_TH = saved
+        dq_THD = torch.empty_like(q_THD)
+        both_2TSD = torch.empty(2, *k_TSD.shape)
+        prompts_P2SD = torch.empty(len(plan.token_P), 2, *k_TSD.shape[1:])
+        tensors = (
+            q_THD, k_TSD, v_TSD, out_THD, grad_THD, lse_TH, plan.segment_S4, plan.place_S, dq_THD, both_2TSD, prompts_P2SD,
+        )  # fmt: skip
+        shape = plan.shape(q_THD, k_TSD)
+        self._functions["packed_attention_backward", q_THD.dtype](
+            *(tensor.data_ptr() for tensor in tensors), ctypes.addressof(shape), scale
+        )
+        both_2TSD.index_add_(1, plan.token_P, prompts_P2SD.transpose(0, 1))
+        return dq_THD, both_2TSD[0], both_2TSD[1]
 
     def decode_attention(self, qkv_NW: Tensor, step: DecodeStep, layer: int, scale: float) -> Tensor:
         """Attention of one new token a row over the caches, whose entry of that token is written: [N, heads D].

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,12 @@ import torch
 
 from guerdon.core.errors import MissingExtraError, ModelError
 from guerdon.core.seeds import content_hash
-from guerdon.models import attention, fetch
-from guerdon.models.config import LoraConfig, ModelConfig
+from guerdon.models import attention, fetch, packed_ops
+from guerdon.models.config import ModelConfig
+from guerdon.models.lora import with_adapters
 from guerdon.models.memory import bound_kernel_cache
 from guerdon.models.policy import Policy
+from guerdon.models.recompute import recompute_layers
 from guerdon.models.version import version_of
 
 LARGE = 50_000_000
@@ -82,9 +83,10 @@ def load_backbone(config: ModelConfig, *, seed: int = 0, progress: fetch.Progres
     dtype = choose_dtype(config.dtype, device, sum(weight.numel() for weight in model.parameters()))
     model.to(device=device, dtype=dtype)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        recompute_layers(model, config.source)
     model.train(False)
-    wrapped = _with_lora(model, config.lora, seed) if config.lora else model
+    packed_ops.install(model)
+    wrapped = with_adapters(model, config.lora, seed) if config.lora else model
     return Policy(
         model=wrapped,
         causal_lm=model,
@@ -230,34 +232,3 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     declared = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     extra = [*declared] if isinstance(declared, list) else [declared]
     return frozenset(int(token) for token in [tokenizer.eos_token_id, *extra] if token is not None)
-
-
-def _targets(model: Any, config: LoraConfig) -> list[str] | str:
-    """The recipe's layers; where it left the default and the model has other names, every linear layer."""
-    last = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    default = LoraConfig.model_fields["target_modules"].default
-    given = list(config.target_modules)
-    return "all-linear" if config.target_modules == default and not last & set(given) else given
-
-
-def _with_lora(model: Any, config: LoraConfig, seed: int) -> Any:
-    try:
-        import peft
-    except ImportError:
-        raise MissingExtraError("model.lora", "train") from None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        adapters = peft.LoraConfig(
-            r=config.r,
-            lora_alpha=config.alpha,
-            lora_dropout=config.dropout,
-            target_modules=_targets(model, config),
-            task_type="CAUSAL_LM" if hasattr(model, "lm_head") else "FEATURE_EXTRACTION",
-        )
-        try:
-            with warnings.catch_warnings():
-                # peft asks transformers by a name that is going away; nothing a user can change.
-                warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
-                return peft.get_peft_model(model, adapters, autocast_adapter_dtype=False)
-        except ValueError as error:
-            raise ModelError(f"model.lora: {str(error).splitlines()[0]}") from None

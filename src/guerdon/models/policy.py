@@ -17,6 +17,7 @@ from torch import Tensor
 
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message
+from guerdon.models import lora
 from guerdon.models.attention import Layout
 from guerdon.models.logprobs import Head, Kept, TokenLogprobs, Workspace, token_logprobs
 
@@ -120,28 +121,23 @@ class Policy:
             for name, tensor in before.items():
                 parameters[name].data = tensor
 
+    @contextlib.contextmanager
+    def dropout(self, seed: int) -> Iterator[None]:
+        """The adapters' dropout acts within, forward and backward, and nowhere else; it is drawn from the seed."""
+        if self.model is self.causal_lm:
+            yield
+        else:
+            with lora.dropout(self.causal_lm, seed):
+                yield
+
     def save(self, folder: Path) -> None:
-        """Write a plain Hugging Face folder (adapters merged into a copy of their layers where LoRA is on)."""
+        """Write a plain Hugging Face folder, adapters merged; the weights here are only read."""
         model = self.causal_lm
+        state = None if self.model is model else lora.merged_state(model)
         implementation = model.config._attn_implementation
         model.config._attn_implementation = "sdpa"  # a reader must not need our attention function
         try:
-            if self.model is self.causal_lm:
-                model.save_pretrained(folder)
-            else:
-                self._save_merged(folder)
+            model.save_pretrained(folder, state_dict=state)
         finally:
             model.config._attn_implementation = implementation
         self.tokenizer.save_pretrained(folder)
-
-    def _save_merged(self, folder: Path) -> None:
-        self.model.merge_adapter()
-        try:
-            state = {
-                name.replace(".base_layer.", "."): tensor
-                for name, tensor in self.causal_lm.state_dict().items()
-                if ".lora_" not in name
-            }
-            self.causal_lm.save_pretrained(folder, state_dict=state)
-        finally:
-            self.model.unmerge_adapter()

@@ -4,8 +4,10 @@
     verdict, reasoning, response --> response ids, ended by EOS: there the score is read
     with a critique: response, <critique>, what the model writes, </critique>, EOS
 
-Texts come from policies that are paid for a high score. A special token written out in a text is broken up, so it
-stays text; where there are fields, angle brackets inside them are escaped, so no text can close its own field.
+Texts come from policies that are paid for a high score, and from whoever talks to them. A special token written out in
+a text is broken up, so it stays text. A plain conversation is what the chat template makes of it. Where there are fields,
+every text stands in one: each turn, too, in `<turn ROLE>`; angle brackets inside are escaped, so no text can open or
+close a field, and different inputs never read alike. An encoder knows no chat template: its turns are fields always.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ OPEN, CLOSE = "\n<critique>\n", "\n</critique>"
 """Around a critique. A model's own stands open until it has written the closing."""
 BREAK = "\u2060"
 """WORD JOINER: invisible, and enough to make a special token ordinary text."""
+TAGGING = str.maketrans(
+    {c: f"&#{ord(c)};" for c in f"{BREAK}\u226e\u226f\ufe60\ufe64\ufe65\uff06\uff1c\uff1e"}
+)
+"""Characters that a tokenizer's normalisation turns into <, > or &, and the one that breaks special tokens up."""
 _THINKING = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 
 
@@ -49,6 +55,7 @@ class RewardInput:
         special = sorted({*policy.tokenizer.all_special_tokens, *_added(policy.tokenizer)}, key=len)
         self.special = re.compile("|".join(re.escape(token) for token in reversed(special) if token))
         self.max_length = min(config.max_length, policy.max_context)
+        self.fences_turns = config.is_fenced or encoder
 
     def encode(
         self,
@@ -105,7 +112,7 @@ class RewardInput:
 
     def read_critique(self, written: str) -> str:
         """The text of a critique from what the model wrote behind the opening."""
-        return html.unescape(written.split(CLOSE)[0]).strip()
+        return html.unescape(written.split(CLOSE)[0].replace(BREAK, "")).strip()
 
     def plain(self, text: str) -> str:
         """The text with every special token of the tokenizer broken up.
@@ -117,7 +124,7 @@ class RewardInput:
         return text
 
     def _prompt(self, problem: Problem, room: int) -> tuple[tuple[int, ...], int]:
-        messages = [Message(role=m.role, content=self.plain(m.content)) for m in problem.messages]
+        messages = [self._turn(message) for message in problem.messages]
         full = self._render(messages, problem)
         ids = full
         while len(ids) > room and len(messages) > 1:  # the oldest go first; a system prompt stays
@@ -126,41 +133,50 @@ class RewardInput:
         ids = ids if len(ids) <= room else ids[len(ids) - max(1, room) :]
         return ids, len(full) - len(ids)
 
-    def _render(self, messages: Sequence[Message], problem: Problem) -> tuple[int, ...]:
-        reference = ""
+    def _turn(self, message: Message) -> Message:
+        """The message as it is shown."""
+        if not self.fences_turns:
+            return Message(role=self.plain(message.role), content=self.plain(message.content))
+        role = self._escaped(message.role)
+        return Message(role=role, content=f"<turn {role}>\n{self._escaped(message.content)}\n</turn>")
+
+    def _render(self, turns: Sequence[Message], problem: Problem) -> tuple[int, ...]:
+        shown = list(turns)
         if "reference" in self.config.fields and problem.target is not None:
-            reference = self._field("reference", problem.target)
-        if self.encoder:
-            lines = [f"{message.role}: {message.content}" for message in messages]
-            return self._ids("\n".join([*lines, *([reference] if reference else [])]))
-        shown = list(messages)
-        if reference:
             last = shown[-1]
+            reference = self._field("reference", problem.target)
             shown[-1] = Message(role=last.role, content=f"{last.content}\n\n{reference}")
-        return self.policy.render(shown)
+        return (
+            self._ids("\n".join(turn.content for turn in shown))
+            if self.encoder
+            else self.policy.render(shown)
+        )
 
     def _response(self, text: str, verdict: str | None) -> tuple[int, ...]:
+        if not self.config.is_fenced:
+            return self._ids(self.plain(text), first=False)
         fields = []
         if "verdict" in self.config.fields:
             fields.append(self._field("verdict", verdict or "none"))
         if "reasoning" in self.config.fields:
             match = _THINKING.fullmatch(text)
             reasoning, text = (match[1], match[2]) if match else ("", text)
-            fields.append(self._field("reasoning", reasoning.strip()))
-        fenced = fields or self.config.critique
-        shown = "\n".join([*fields, self._field("response", text.strip())]) if fenced else self.plain(text)
-        return self._ids(shown, first=False)
+            fields.append(self._field("reasoning", reasoning))
+        return self._ids("\n".join([*fields, self._field("response", text)]), first=False)
 
     @property
     def _opening(self) -> tuple[int, ...]:
         return self._ids(OPEN, first=False)
 
     def _closed(self, critique: str) -> tuple[int, ...]:
-        text = self.plain(html.escape(critique.strip(), quote=False))
-        return self._ids(f"{text}{CLOSE}", first=False)
+        return self._ids(f"{self._escaped(critique.strip())}{CLOSE}", first=False)
 
     def _field(self, label: str, text: str) -> str:
-        return f"<{label}>\n{self.plain(html.escape(text, quote=False))}\n</{label}>"
+        return f"<{label}>\n{self._escaped(text)}\n</{label}>"
+
+    def _escaped(self, text: str) -> str:
+        """The text without anything that is, or could become, a tag or a special token; different texts stay different."""
+        return self.plain(html.escape(text, quote=False).translate(TAGGING))
 
     def _ids(self, text: str, *, first: bool = True) -> tuple[int, ...]:
         ids = self.policy.encode(text)

@@ -18,7 +18,7 @@ from guerdon.models.heads import RewardHeads
 from guerdon.models.loading import is_encoder, load_backbone
 from guerdon.models.reward import HEADS, RewardModel
 from guerdon.models.reward_input import RewardInput, check_tokens
-from guerdon.models.reward_meta import check_settings, check_vocabulary, read_meta
+from guerdon.models.reward_meta import check_settings, check_vocabulary, check_words, read_meta
 from guerdon.models.version import META, version_of
 
 
@@ -52,6 +52,7 @@ def load_reward_model(
     foreign = None if meta else _foreign_score(folder)
     if meta is not None:
         check_vocabulary(model.source, meta, trunk.tokenizer.get_vocab())
+        check_words(model.source, meta, fenced=encoder)
     elif head is None and foreign is None:
         raise ModelError(
             f"{model.source}: no reward model (no {META}, and no sequence classifier with one label); "

@@ -1,6 +1,7 @@
 """What Guerdon keeps beside the weights of a reward model: its heads, what it is shown, its tokenizer. Torch-free.
 
 reward_model.json --read--> Meta --against a recipe--> every key that differs, before anything is loaded
+                                 --against the words of today--> whether it has learned to read them
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from guerdon.core.seeds import content_hash
 from guerdon.models.config import HeadConfig, InputConfig
 from guerdon.models.version import META
 
-FORMAT = 1
-"""Of META; another number is another layout."""
+FORMAT = 2
+"""Of META; another number is another layout, or other words around what is shown."""
+PLAIN = 1
+"""The format before this one: the same wherever turns stand in no fields."""
 
 
 class Meta(NamedTuple):
@@ -27,6 +30,7 @@ class Meta(NamedTuple):
     shown: InputConfig
     tokenizer: str
     """Hash of its vocabulary; empty: not recorded."""
+    format: int = FORMAT
 
 
 def read_meta(folder: Path) -> Meta | None:
@@ -43,12 +47,13 @@ def read_meta(folder: Path) -> Meta | None:
         known, head, shown = found["format"], found["head"], found["input"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}; the folder is damaged, copy it again") from None
-    if known != FORMAT:
+    if known not in (PLAIN, FORMAT):
         raise ModelError(f"{path}: format {known!r}; this version of guerdon reads format {FORMAT}")
     return Meta(
         parse_config(HeadConfig, head, where=str(path)),
         parse_config(InputConfig, shown, where=str(path)),
         str(found.get("tokenizer") or ""),
+        known,
     )
 
 
@@ -70,6 +75,24 @@ def check_vocabulary(source: str, meta: Meta, vocabulary: Mapping[str, int]) -> 
         )
 
 
+def check_words(source: str, meta: Meta, *, fenced: bool) -> None:
+    """Refuse a model that has learned to read a conversation written in another way.
+
+    Args:
+        source: the folder, as the recipe names it.
+        meta: its settings.
+        fenced: whether each turn stands in a field.
+
+    Raises:
+        ModelError: it was trained when turns stood in none.
+    """
+    if fenced and meta.format == PLAIN:
+        raise ModelError(
+            f"{source}: was trained when a conversation with fields, or for an encoder, was written another way "
+            f"(format {PLAIN}), so every score would be of other words; train it again"
+        )
+
+
 def check_settings(source: str, meta: Meta, head: HeadConfig | None, shown: InputConfig | None) -> None:
     """Refuse a recipe that goes on with a reward model as if it were another.
 
@@ -82,8 +105,10 @@ def check_settings(source: str, meta: Meta, head: HeadConfig | None, shown: Inpu
         shown: what it is to be shown; None: as before.
 
     Raises:
-        ModelError: the heads, the fields it is shown, or whether it writes critiques differ; every key is named.
+        ModelError: the heads, the fields it is shown, or whether it writes critiques differ; every key is named. Or it
+            has learned to read its fields written in another way.
     """
+    check_words(source, meta, fenced=meta.shown.is_fenced)
     heads = [] if head is None else differences("head", meta.head, head)
     inputs = [] if shown is None else differences("input", meta.shown, shown)
     inputs = [line for line in inputs if line.startswith(("input.fields", "input.critique ="))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -54,6 +55,13 @@ class VerifierConfig(Config):
     when_missing: Literal["mask", "skip"] = "mask"
     """What a verdict "could not verify" does: `mask` leaves the rollout out of its group, `skip` lets the other
     parts decide (TRL's meaning of None)."""
+
+    @property
+    def reads(self) -> Mapping[str, str]:
+        """Key of this config to another part of the rubric: that one is computed first, and the judge that this builds
+        is called `score(group, parts)`, with those parts of each rollout by name.
+        """
+        return {}
 
     def build(self) -> Verifier | Judge:
         """The verifier itself."""

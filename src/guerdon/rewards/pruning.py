@@ -3,6 +3,7 @@
     a sum         the others share out its weight: { a = 1.0, b = 0.5 } without b is { a = 1.5 }
     a minimum     the smallest of the others                 a conditional    the hard child, where the easy one goes
     anything else (a condition, a route, what a gate lets through, learned weights) needs the part: refused
+    a part        that another reads (`verdict` of a reward model) is needed, too
 
 A node of which nothing is left goes the same way.
 """
@@ -19,14 +20,18 @@ def pruned(config: RubricConfig, names: Collection[str]) -> RubricConfig:
     """The rubric without these parts.
 
     Raises:
-        EntryError: a node means nothing without one of them, or a scale was made with it; every such place at once.
+        EntryError: a node or another part means nothing without one of them, or a scale was made with it; every such
+            place at once.
     """
     rewards = {name: part for name, part in config.rewards.items() if name not in names}
-    if config.reward is None:
-        return RubricConfig(rewards)
+    issues = [
+        Issue(("rewards", name, key), f"reads {other!r}, so that cannot be left out")
+        for name, part in rewards.items()
+        for key, other in part.reads.items()
+        if other in names
+    ]
     gone, changed = set(names), set(names)
     nodes = dict(config.nodes)
-    issues: list[Issue] = []
     for name in config.order():  # children first
         below = {child.name for child in nodes[name].children()}
         if below & changed:
@@ -53,4 +58,6 @@ def pruned(config: RubricConfig, names: Collection[str]) -> RubricConfig:
     ]
     if issues:
         raise EntryError(issues)
+    if config.reward is None:
+        return RubricConfig(rewards)
     return RubricConfig(rewards, config.reward.model_copy(update={"nodes": nodes, "calibrate": calibrate}))

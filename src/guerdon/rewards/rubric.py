@@ -12,7 +12,7 @@ import inspect
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from guerdon.core.errors import PluginError, RolloutFailure, UserError
@@ -69,19 +69,46 @@ class Rubric:
         return list(await asyncio.gather(*(self._group(group) for group in groups)))
 
     async def _group(self, group: RolloutGroup) -> ScoredGroup:
-        columns: list[list[Part]] = []
         failures: list[Failure] = list(group.failures)
-        for name, (config, verifier) in self.verifiers.items():
-            started = time.perf_counter()
-            parts = await self._parts(config, verifier, group, failures)
-            self.seconds[name] += time.perf_counter() - started
-            columns.append([_checked(config, part) for part in parts])
+        found = await self._columns(group, failures, sorted(self.verifiers, key=self._reads_others))
+        columns = [found[name] for name in self.verifiers]
         scores = tuple(self.tree.score(group.problem, parts) for parts in zip(*columns, strict=True))
         return ScoredGroup(group=dataclasses.replace(group, failures=tuple(failures)), scores=scores)
 
+    def _reads_others(self, name: str) -> bool:
+        return bool(self.verifiers[name][0].reads)
+
+    async def _columns(
+        self, group: RolloutGroup, failures: list[Failure], names: Iterable[str]
+    ) -> dict[str, list[Part]]:
+        """Parts of every rollout by name; whatever one of them reads stands before it."""
+        columns: dict[str, list[Part]] = {}
+        for name in names:
+            started = time.perf_counter()
+            config, _ = self.verifiers[name]
+            parts = await self._parts(name, group, columns, failures)
+            self.seconds[name] += time.perf_counter() - started
+            columns[name] = [_checked(config, part) for part in parts]
+        return columns
+
+    async def read_by(self, name: str, group: RolloutGroup) -> dict[str, list[Part]]:
+        """What this part is shown of a group, for those who ask its judge themselves.
+
+        Raises:
+            PluginError: as `score`.
+        """
+        return await self._columns(group, [], self.verifiers[name][0].reads.values())
+
     async def _parts(
-        self, config: VerifierConfig, verifier: Any, group: RolloutGroup, failures: list[Failure]
+        self,
+        name: str,
+        group: RolloutGroup,
+        columns: Mapping[str, list[Part]],
+        failures: list[Failure],
     ) -> list[Part]:
+        config, verifier = self.verifiers[name]
+        read = {other: columns[other] for other in config.reads.values()}
+
         def lost(error: Exception) -> Part:
             what = str(error) if isinstance(error, RolloutFailure) else f"{type(error).__name__}: {error}"
             message = f"rewards.{config.name} on problem {group.problem.id}: {what}"
@@ -100,7 +127,7 @@ class Rubric:
         if not hasattr(verifier, "score"):
             return [verdict(rollout) for rollout in group.rollouts]
         try:
-            found = verifier.score(group)
+            found = verifier.score(group, read) if read else verifier.score(group)
             parts = list(await found if inspect.isawaitable(found) else found)
         except UserError:
             raise

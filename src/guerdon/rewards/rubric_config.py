@@ -6,7 +6,7 @@ classes of nodes (spec.py) are only loaded for a recipe that has some.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -148,12 +148,35 @@ class RubricConfig:
         return Reached({name: part for name, part in self.rewards.items() if name in names}, tuple(ends))
 
     def issues(self) -> list[Issue]:
-        """Every mistake of the tree; paths start at the recipe."""
-        return list(_issues(self)) if self.reward else []
+        """Every mistake of the tree, and of parts that read others; paths start at the recipe."""
+        return [*_misread(self), *(_issues(self) if self.reward else ())]
+
+    def with_read(self, names: Iterable[str]) -> list[str]:
+        """Those parts and all that they read, in the recipe's order."""
+        wanted = set(names)
+        wanted |= {other for name in wanted for other in self.rewards[name].reads.values()}
+        return [name for name in self.rewards if name in wanted]
 
 
+MODELS = ("reward_model", "generative", "remote", "llm_judge", "second_opinion")
+"""Kinds of parts that say what a model thinks: no rules."""
 Rewards = Mapping[str, VerifierConfig] | RubricConfig
 """Parts by name, or with how they become one reward."""
+
+
+def _misread(config: RubricConfig) -> Iterator[Issue]:
+    """A part that another reads must exist, and read nothing itself: so two rounds compute everything."""
+    for name, part in config.rewards.items():
+        for key, other in part.reads.items():
+            at = ("rewards", name, key)
+            if other == name or other not in config.rewards:
+                known = sorted(set(config.rewards) - {name})
+                hint = did_you_mean(other, known)
+                yield Issue(
+                    at, f"no other part is called {other!r}{hint}; there are {', '.join(known) or 'none'}"
+                )
+            elif config.rewards[other].reads or config.rewards[other].kind in (*MODELS, part.kind):
+                yield Issue(at, f"{other!r} is a {config.rewards[other].kind} part; name one that is a rule")
 
 
 def _issues(config: RubricConfig) -> Iterator[Issue]:

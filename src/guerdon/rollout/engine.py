@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +35,10 @@ class Completion:
     """Per token, the ids that truncated sampling left; None where nothing was truncated."""
 
 
+Done = Callable[[int, Completion], None]
+"""Called with the place of a request and its completion as soon as that is finished."""
+
+
 class Engine(Protocol):
     """Samples answers from one version of the weights."""
 
@@ -42,6 +47,6 @@ class Engine(Protocol):
         """Number of the weights in use."""
         ...
 
-    def generate(self, requests: list[Request]) -> list[Completion]:
-        """One completion per request, in order."""
+    def generate(self, requests: list[Request], done: Done | None = None) -> list[Completion]:
+        """One completion per request, in order; each is also told to `done` when it ends, in any order."""
         ...

@@ -18,7 +18,7 @@ from guerdon.models.logprobs import Head
 from guerdon.models.memory import release_memory
 from guerdon.models.policy import Policy
 from guerdon.rollout.config import SamplingConfig
-from guerdon.rollout.engine import Completion, Request
+from guerdon.rollout.engine import Completion, Done, Request
 from guerdon.rollout.sampling import Sampled, sample
 
 RENEWED_SHARE = 0.125
@@ -29,12 +29,16 @@ RENEWED_SHARE = 0.125
 class _Row:
     """What one request has produced so far."""
 
+    place: int
+    """Among the requests."""
     request: Request
     uniforms: Tensor
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     kept: list[tuple[int, ...]] = field(default_factory=list)
     stop: StopReason | None = None
+    completed: Completion | None = None
+    """Once it has been told."""
 
 
 class LocalEngine:
@@ -50,8 +54,8 @@ class LocalEngine:
         return self.policy.version
 
     @torch.inference_mode()
-    def generate(self, requests: list[Request]) -> list[Completion]:
-        """One completion per request, in order; all requests of a call share their sampling settings.
+    def generate(self, requests: list[Request], done: Done | None = None) -> list[Completion]:
+        """As `Engine.generate`; all requests of a call share their sampling settings.
 
         Raises:
             ValueError: requests with different sampling settings, or an empty prompt.
@@ -60,23 +64,34 @@ class LocalEngine:
             raise ValueError("requests of one call must share their sampling settings")
         if any(not request.prompt_ids for request in requests):
             raise ValueError("a request has an empty prompt")
-        rows = [_new_row(request) for request in requests]
+        rows = [_Row(place, request, _uniforms(request)) for place, request in enumerate(requests)]
         # Short prompts first: the cache is as wide as the longest prompt that has been in it.
         if rows:
-            self._decode(sorted(rows, key=lambda row: len(row.request.prompt_ids)), self.policy.head())
+            self._decode(sorted(rows, key=lambda row: len(row.request.prompt_ids)), self.policy.head(), done)
         release_memory()
-        return [self._complete(row) for row in rows]
+        return [row.completed or self._complete(row) for row in rows]
 
-    def _decode(self, rows: list[_Row], head: Head) -> None:
+    def _decode(self, rows: list[_Row], head: Head, done: Done | None) -> None:
         """Run until every row has stopped, at most `max_batch_rows` of them at a time."""
         alive, waiting = rows[: self.max_batch_rows], deque(rows[self.max_batch_rows :])
         decoder = decoder_of(self.policy, alive[0].request.sampling.max_completion_length)
         token_N = self._draw(alive, head, decoder.begin(_prompts(alive)))
         while waiting or not all(row.stop for row in alive):
+            if done:
+                self._tell(alive, done)
             if sum(row.stop is not None for row in alive) >= max(1, RENEWED_SHARE * len(alive)):
                 alive, token_N = self._renew(alive, waiting, head=head, decoder=decoder, token_N=token_N)
                 continue  # a new row may have ended with its first token
             token_N = self._draw(alive, head, decoder.step(token_N))
+        if done:
+            self._tell(alive, done)
+
+    def _tell(self, rows: list[_Row], done: Done) -> None:
+        """Completions that have ended since the last call."""
+        for row in rows:
+            if row.stop and not row.completed:
+                row.completed = self._complete(row)
+                done(row.place, row.completed)
 
     def _renew(
         self, alive: list[_Row], waiting: deque[_Row], *, head: Head, decoder: Decoder, token_N: Tensor
@@ -148,7 +163,7 @@ def _prompts(rows: list[_Row]) -> list[tuple[int, ...]]:
     return [row.request.prompt_ids for row in rows]
 
 
-def _new_row(request: Request) -> _Row:
+def _uniforms(request: Request) -> Tensor:
+    """All random numbers of one answer."""
     generator = torch.Generator().manual_seed(request.seed)
-    uniforms = torch.rand(request.sampling.max_completion_length, generator=generator, dtype=torch.float64)
-    return _Row(request, uniforms)
+    return torch.rand(request.sampling.max_completion_length, generator=generator, dtype=torch.float64)

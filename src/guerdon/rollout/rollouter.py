@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from guerdon.core.errors import ModelError
 from guerdon.core.seeds import derive_seed
@@ -10,6 +10,8 @@ from guerdon.core.types import Failure, Problem, Rollout, RolloutGroup, Turn
 from guerdon.models.policy import Policy
 from guerdon.rollout.config import SamplingConfig
 from guerdon.rollout.engine import Completion, Engine, Request
+
+GroupDone = Callable[[int, RolloutGroup], None]
 
 
 class Rollouter:
@@ -20,7 +22,13 @@ class Rollouter:
         self.engine = engine
 
     def rollout(
-        self, problems: Sequence[Problem], sampling: SamplingConfig, *, num_generations: int, seed: int
+        self,
+        problems: Sequence[Problem],
+        sampling: SamplingConfig,
+        *,
+        num_generations: int,
+        seed: int,
+        done: GroupDone | None = None,
     ) -> list[RolloutGroup]:
         """One group per problem, in order.
 
@@ -29,6 +37,7 @@ class Rollouter:
             sampling: the distribution and the token limit.
             num_generations: answers per problem (G).
             seed: already derived from (run seed, stage, step); each answer adds its problem's id and its index.
+            done: called with the place of a problem and its group as soon as its last answer has ended.
         """
         prompts = [self._prompt(problem, sampling) for problem in problems]
         requests = [
@@ -41,18 +50,36 @@ class Rollouter:
             if isinstance(prompt, tuple)
             for index in range(num_generations)
         ]
-        completions = iter(self.engine.generate(requests) if requests else [])
-        groups = []
-        for problem, prompt in zip(problems, prompts, strict=True):
-            if isinstance(prompt, Failure):
-                groups.append(RolloutGroup(problem=problem, rollouts=(), failures=(prompt,)))
-            else:
-                rollouts = tuple(
-                    self._rollout(problem, index, prompt, next(completions))
-                    for index in range(num_generations)
-                )
-                groups.append(RolloutGroup(problem=problem, rollouts=rollouts))
-        return groups
+        asked = [place for place, prompt in enumerate(prompts) if isinstance(prompt, tuple)]
+        groups: dict[int, RolloutGroup] = {
+            place: RolloutGroup(problem=problems[place], rollouts=(), failures=(prompt,))
+            for place, prompt in enumerate(prompts)
+            if isinstance(prompt, Failure)
+        }
+        if done:
+            for place, group in groups.items():
+                done(place, group)
+        ended: dict[int, dict[int, Completion]] = {place: {} for place in asked}
+
+        def collect(number: int, completion: Completion) -> None:
+            place = asked[number // num_generations]
+            ended[place][number % num_generations] = completion
+            if len(ended[place]) == num_generations:
+                groups[place] = self._group(problems[place], requests[number].prompt_ids, ended.pop(place))
+                if done:
+                    done(place, groups[place])
+
+        if requests:
+            self.engine.generate(requests, collect)
+        return [groups[place] for place in range(len(problems))]
+
+    def _group(
+        self, problem: Problem, prompt_ids: tuple[int, ...], completions: Mapping[int, Completion]
+    ) -> RolloutGroup:
+        rollouts = tuple(
+            self._rollout(problem, index, prompt_ids, completions[index]) for index in sorted(completions)
+        )
+        return RolloutGroup(problem=problem, rollouts=rollouts)
 
     def _prompt(self, problem: Problem, sampling: SamplingConfig) -> tuple[int, ...] | Failure:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guerdon.core.errors import CheckpointError
+from guerdon.core.errors import CheckpointError, ConfigError
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import CreditedGroup, Json, Sink
 from guerdon.data.feed import Feed
@@ -35,6 +35,7 @@ from guerdon.run.own_reward import train_own_reward_model
 from guerdon.run.progress import Display
 from guerdon.run.references import References, shaped_judges
 from guerdon.run.replay import read_rollouts
+from guerdon.run.reward_setup import stage_problems
 from guerdon.run.sinks import open_sinks
 from guerdon.run.source import DemonstrationSource, ReplaySource, RolloutSource, Source
 from guerdon.run.stage import Stage, StageSettings, policy_packer
@@ -90,6 +91,8 @@ class _Run:
 @contextmanager
 def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[_Run]:
     split = load_problems(config.data, config.seed)
+    if options.resume is None and (problems := stage_problems(config)):
+        raise ConfigError(problems)
     with ExitStack() as stack:
         rubric = Rubric.from_config(config.rubric)
         stack.callback(rubric.close)
@@ -132,13 +135,12 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
 
 def _references(run: _Run, config: RunConfig) -> References | None:
     """For reward models that are compared with what the policy said before it learned."""
-    judges = shaped_judges(run.rubric)
-    if not judges:
+    if not shaped_judges(run.rubric):
         return None
     references = References(
         run.folder.path / REFERENCES,
         run.rollouter,
-        judges,
+        run.rubric,
         config=config.rollout,
         problems=run.split.train,
         seed=config.seed,

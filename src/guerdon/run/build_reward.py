@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guerdon.core.errors import DataError, UserError
+from guerdon.core.errors import DataError
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import CreditedGroup, Json, Sink
 from guerdon.data.feed import Feed
@@ -33,6 +33,8 @@ from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder
 from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
+from guerdon.run.reward_health import ADVICE, CollapseError, CollapseGuard
+from guerdon.run.reward_samples import can_write, named_samples, open_samples
 from guerdon.run.reward_setup import (
     left_out,
     left_out_lines,
@@ -42,7 +44,7 @@ from guerdon.run.reward_setup import (
     told,
     verdict_told,
 )
-from guerdon.run.reward_source import PreferenceSource, shown_of
+from guerdon.run.reward_source import PreferenceSource, asked_of
 from guerdon.run.sinks import open_sinks
 from guerdon.run.stage import Stage, StageSettings
 from guerdon.train import algorithms
@@ -76,10 +78,6 @@ class _Settled:
         """As `RewardModel.save`."""
         with self.model.settled(self.reference, max_tokens=self.max_tokens):
             self.model.save(folder)
-
-
-class CollapseError(UserError):
-    """The scores say nothing any more, and the recipe asked to stop then."""
 
 
 def run_reward_recipe(config: RewardRunConfig, options: RunOptions | None = None) -> RewardRunResult:
@@ -117,6 +115,7 @@ class _Run:
     source: PreferenceSource
     reference: list[Shown]
     evaluator: RewardEvaluator
+    guard: CollapseGuard
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
     evals: list[Mapping[str, Any]] = field(default_factory=list)
@@ -132,8 +131,10 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
     _announce(display, config, model, split)
     _check_fit(model, split.train[:NUM_REFERENCE])
     source = PreferenceSource(split.train, model, too_long=config.train.too_long)
+    if options.resume is None:  # a run that goes on has its own copy
+        named_samples(config.eval)
     # A model that writes critiques is used with its own, so level and scale are set with its own.
-    reference = [shown_of(item)._replace(critiques=None) for item in split.train[:NUM_REFERENCE]]
+    reference = [asked_of(item) for item in split.train[:NUM_REFERENCE]]
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder(config, options.resume))
         if record := left_out(split):
@@ -147,6 +148,14 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
         for sink in sinks:
             stack.callback(sink.close)
         held = split.eval[: config.eval.num_pairs]
+        # Before a checkpoint is restored: the backbone as it was is the reference policy.
+        display.begin("samples of the policy", 1)
+        samples = open_samples(config.eval, folder.path, model, held, seed=config.seed)
+        display.advance(f"{sum(len(one.texts) for one in samples)} answers")
+        if held and config.eval.num_sample_prompts and not samples and not can_write(model):
+            display.say(
+                "samples of the policy: none, for this backbone does not write; eval.samples names a file of some"
+            )
         yield _Run(
             folder=folder,
             keeper=Keeper(store, _Settled(model, reference, config.eval.max_tokens)),
@@ -155,7 +164,8 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
             model=model,
             source=source,
             reference=reference,
-            evaluator=RewardEvaluator(model, held, max_tokens=config.eval.max_tokens),
+            evaluator=RewardEvaluator(model, held, max_tokens=config.eval.max_tokens, samples=samples),
+            guard=CollapseGuard(config.train.collapse, _teller(folder, display), has_bias=config.head.bias),
             interrupted=stack.enter_context(interrupts(display)),
             resumed=resumed,
             evals=folder.read_evals(),
@@ -172,7 +182,10 @@ def _announce(display: Display, config: RewardRunConfig, model: RewardModel, spl
     for line in [*taken_over(config), *left_out_lines(split)]:
         display.say(line)
     if not split.eval:
-        display.say("nothing is held out, for no answer has a partner: the run ends without an evaluation")
+        seen = (
+            "the scores are seen on eval.samples alone" if config.eval.samples else "there is no evaluation"
+        )
+        display.say(f"nothing is held out, for no answer has a partner: {seen}")
     if shown := verdict_told(config, split.train):
         display.say(f"verdict: {shown}")
     if split.noise is not None:
@@ -181,10 +194,9 @@ def _announce(display: Display, config: RewardRunConfig, model: RewardModel, spl
 
 def _check_fit(model: RewardModel, judged: Sequence[Judged]) -> None:
     """Refuse before training what would leave out everything."""
-    shown = [shown_of(item) for item in judged]
-    if shown and all(None in model.encode(one.problem, one.responses).responses for one in shown):
+    if judged and all(None in model.encode(*asked_of(item)).responses for item in judged):
         raise DataError(
-            f"data: no response of the first {len(shown)} pairs fits into {model.reader.max_length} tokens; raise "
+            f"data: no response of the first {len(judged)} pairs fits into {model.reader.max_length} tokens; raise "
             "input.max_length, or choose a backbone with a longer context"
         )
 
@@ -197,6 +209,8 @@ async def _train(run: _Run, config: RewardRunConfig) -> RewardRunResult:
         _evaluate(run, config, "before", 0)
     run.display.begin(STAGE, stage.settings.max_steps, done=stage.progress.step)
     await train(stage)
+    if stage.guard and stage.guard.stops:
+        raise CollapseError(f"{STAGE} step {stage.progress.step}: {run.guard.message}")
     _tell_length(run, stage.progress.step * stage.settings.problems_per_step)
     if lost := stage.nothing_learned():
         run.display.say(f"{STAGE}: {lost}")
@@ -255,12 +269,13 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
         settings=settings,
         objective=algorithms.resolve(AlgorithmConfig(name="sft")),
         source=run.source,
-        learner=RewardLearner(run.model, config.loss, optim),
+        learner=RewardLearner(run.model, config.loss, optim, seed=derive_seed(config.seed, STAGE)),
         pack=pack_step,
         feed=feed,
         write=_writer(run, config, steps),
         save=run.keeper.save,
         interrupted=run.interrupted,
+        guard=run.guard,
     )
 
 
@@ -283,7 +298,7 @@ def _writer(
 
 
 def _evaluate(run: _Run, config: RewardRunConfig, label: str, step: int) -> Mapping[str, Json] | None:
-    if not run.evaluator.pairs or any(line["label"] == label for line in run.evals):
+    if not run.evaluator.num_ticks or any(line["label"] == label for line in run.evals):
         return next((line for line in run.evals if line["label"] == label), None)
     run.display.begin(f"evaluating {label}", run.evaluator.num_ticks)
     with run.model.settled(run.reference, max_tokens=config.eval.max_tokens):
@@ -291,6 +306,9 @@ def _evaluate(run: _Run, config: RewardRunConfig, label: str, step: int) -> Mapp
     line = found.record(config.seed)
     rows = "".join(json.dumps(item.record()) + "\n" for item in found.judged)
     write_file(pairs_file(run.folder.path, label), rows.encode())
+    if found.samples:
+        rows = "".join(json.dumps(item.record()) + "\n" for item in found.samples)
+        write_file(pairs_file(run.folder.path, f"{label} samples"), rows.encode())
     run.folder.append_eval(line)
     run.evals.append(line)
     _mind_collapse(run, config, found, step)
@@ -302,13 +320,21 @@ def pairs_file(run_folder: Path, label: str) -> Path:
     return run_folder / EVALUATIONS / f"{label.replace(' ', '_')}.jsonl"
 
 
+def _teller(folder: RunFolder, display: Display) -> Callable[[int, str, str], None]:
+    def tell(step: int, kind: str, message: str) -> None:
+        folder.append_event(STAGE, step, kind, message)
+        display.say(f"{STAGE} step {step}: {message}")
+
+    return tell
+
+
 def _mind_collapse(run: _Run, config: RewardRunConfig, found: RewardEvaluation, step: int) -> None:
-    wrong = found.collapse()
-    if wrong is None or step == 0:
+    first = run.evals[0] if run.evals and run.evals[0]["step"] < step else None
+    wrong = found.collapse(first) if step else []
+    if not wrong:
         return
-    advice = (
-        "raise loss.variance_floor or loss.centering, lower train.learning_rate, or keep head.bias = true"
-    )
+    message = f"collapsed: {'; '.join(wrong)}; {ADVICE}"
     if config.train.collapse == "stop":
-        raise CollapseError(f"rm step {step}: collapsed: {wrong}; {advice}")
-    run.display.say(f"rm step {step}: collapsed: {wrong}; {advice}")
+        run.folder.append_event(STAGE, step, "collapse_stop", message)
+        raise CollapseError(f"{STAGE} step {step}: {message}")
+    run.guard.tell(step, "collapse_alarm", message)

@@ -21,7 +21,7 @@ from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.spec import RewardSpec
 from guerdon.rollout.config import RolloutConfig
-from guerdon.run.config_rm import RewardStageConfig, own_judges, verdict_problems
+from guerdon.run.config_rm import RewardStageConfig, label_problems, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
 from guerdon.train.table import resolve_row
@@ -112,6 +112,11 @@ class RunConfig(RunSettings):
             resolve_row(self.algorithm)
         except ConfigError as error:
             problems += error.problems
+        if self.model.lora and self.model.lora.dropout:
+            problems.append(
+                f"model.lora.dropout: {self.model.lora.dropout:g}, but a policy learns from the log-probabilities it "
+                "sampled by, and dropout would change those; remove the key (a reward model may have it)"
+            )
         if "grpo" in self.stages and not self.rubric.nodes and not self.rubric.shares():
             problems.append("rewards: at least one part needs a weight other than 0")
         problems += self._accuracy_problems() if self.eval.num_problems else ()
@@ -148,18 +153,13 @@ class RunConfig(RunSettings):
                 f"rewards.{own[0]}.path: missing; name a reward model, or let this run train one: "
                 'stages = ["sft", "rm", "grpo"]'
             )
+        if self.rm.shown is not None:
+            yield from verdict_problems(self, self.rm.shown)
         if "rm" not in self.stages:
             return
         if self.stages[-1] == "rm":
             yield "stages: ends with rm; a reward model alone is for: guerdon rm train RECIPE"
-        labels = self.rm.labels or self.eval.parts
-        if all(name in self.rewards for name in labels):
-            yield from verdict_problems(self)
-        for name in labels:
-            if name not in self.rewards:
-                yield f"rm.labels: {name!r} names no part of rewards ({', '.join(self.rewards)})"
-            elif name in own:
-                yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
+        yield from label_problems(self)
 
     def _monitor_issues(self) -> Iterator[Issue]:
         """A probe must exist and stay out of the reward: one that is learned from is a probe no more."""

@@ -17,12 +17,9 @@ from guerdon.data.preferences.config import PairingConfig, Source
 from guerdon.data.preferences.pairing import VERDICT
 from guerdon.models.config import ModelConfig
 from guerdon.rewards.config import VerifierConfig, parse_rewards
-from guerdon.rewards.rubric_config import RubricConfig
+from guerdon.rewards.rubric_config import MODELS, RubricConfig
 from guerdon.rewards.spec import RewardSpec
 from guerdon.rollout.config import SamplingConfig
-
-MODELS = ("reward_model", "generative", "remote", "llm_judge", "second_opinion")
-"""Kinds of parts that say what a model thinks: no rules."""
 
 
 class CandidatesConfig(SamplingConfig):

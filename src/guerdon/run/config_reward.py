@@ -29,6 +29,16 @@ class RewardEvalConfig(Config):
     """Also evaluate every so many steps: accuracy against the number of pairs."""
     max_tokens: int = Field(default=4096, ge=16)
     """Token budget of one forward pass."""
+    samples: str | None = None
+    """Answers of the policy that the model will judge, on which the health of its scores is measured too: a file with
+    columns prompt and completion. Left out: the backbone, where it can write, answers some held-out prompts before it
+    learns."""
+    num_sample_prompts: int = Field(default=32, ge=0)
+    """Held-out prompts that the backbone answers, open-ended and closed ones in turn; 0: none."""
+    num_generations: int = Field(default=2, ge=1)
+    """Answers to each."""
+    max_completion_length: int = Field(default=64, ge=1)
+    """Most tokens of such an answer."""
 
 
 class RewardRunConfig(RunSettings):

@@ -72,6 +72,11 @@ class RewardStageConfig(Config):
     eval: RewardEvalConfig = Field(default_factory=RewardEvalConfig)
     """As `[eval]` there."""
 
+    @property
+    def shown(self) -> InputConfig | None:
+        """What the reward model is shown, where the recipe alone says it; None: the folder may that it starts from."""
+        return self.input or (InputConfig() if self.model is None else None)
+
     @field_validator("more", mode="before")
     @classmethod
     def _sets(cls, value: Any) -> Any:
@@ -113,6 +118,49 @@ def own_judges(rewards: Mapping[str, VerifierConfig]) -> list[str]:
     ]
 
 
+def verdict_problems(config: RunConfig, shown: InputConfig) -> Iterator[str]:
+    """Why the run's own reward model could be shown no verdict, or would be shown another than it learned from."""
+    stage = config.rm
+    is_shown = VERDICT in shown.fields
+    for name in own_judges(config.rewards):
+        given = config.rewards[name].reads.get("verdict")
+        if is_shown and given is None:
+            yield (
+                f"rewards.{name}.verdict: missing; rm.input.fields shows a rule's verdict: name the part that gives it"
+            )
+        elif given is not None and not is_shown:
+            yield f"rewards.{name}.verdict: has no use; rm.input.fields shows no verdict: add it there, or remove this"
+        elif given is not None and stage.verdict not in (None, given):
+            yield (
+                f"rewards.{name}.verdict: {given!r}, but the pairs hold the verdict of {stage.verdict!r} (rm.verdict); "
+                "name the same part in both"
+            )
+    if is_shown and REWARD_MODEL in config.stages and stage.verdict is None and not stage.more:
+        yield (
+            "rm.verdict: missing; the reward model is shown a rule's verdict, and the run's own pairs have none: name the "
+            "rule, which must not be what labels, or show no verdict"
+        )
+
+
+def label_problems(config: RunConfig) -> Iterator[str]:
+    """Why the answers cannot be labelled, or a rule's verdict cannot stand beside the label."""
+    stage = config.rm
+    labels = stage.labels or config.eval.parts
+    unknown = [name for name in labels if name not in config.rewards]
+    for name in unknown:
+        yield f"rm.labels: {name!r} names no part of rewards ({', '.join(config.rewards)})"
+    for name in own_judges(config.rewards):
+        if name in labels:
+            yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
+    if VERDICT in labels and stage.verdict != VERDICT:
+        yield f"rm.labels: {VERDICT!r} is the name of a rule's verdict in the pairs; give the part another"
+    if stage.verdict is not None and stage.verdict not in config.rewards:
+        yield f"rm.verdict: {stage.verdict!r} names no part of rewards ({', '.join(config.rewards)})"
+    elif not unknown:
+        for issue in verdict_issues(stage.verdict, RubricConfig(_labels(config)), at=("rm", "verdict")):
+            yield issue.line()
+
+
 def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[str, VerifierConfig]:
     """Those parts, with the reward model that the run in this folder has trained, or will have."""
     path = str(run_folder / REWARD_MODEL)
@@ -123,16 +171,13 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
     """What the stage asks of `guerdon prefs make`; `model` answers."""
     stage = config.rm
     shared = {name: getattr(config.rollout, name) for name in CandidatesConfig.model_fields}
-    rewards = _labels(config)
-    if stage.verdict is not None and stage.verdict not in rewards:
-        rewards[stage.verdict] = config.rewards[stage.verdict].model_copy(update={"weight": 0.0})
     return PreferencesRunConfig(
         seed=config.seed,
         num_problems=stage.num_problems,
         model=_backbone(config, model),
         data=config.data,
         sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
-        rewards=rewards,
+        rewards=_labels(config),
         verdict=stage.verdict,
         pairing=stage.pairing,
     )
@@ -166,34 +211,15 @@ def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunC
 
 
 def _labels(config: RunConfig) -> dict[str, VerifierConfig]:
-    return {name: _label(config.rewards[name], config) for name in config.rm.labels or config.eval.parts}
-
-
-def verdict_problems(config: RunConfig) -> Iterator[str]:
-    """Why the reward model of stage `rm` cannot be shown a rule's verdict as the recipe says."""
-    stage = config.rm
-    shown = stage.input is not None and VERDICT in stage.input.fields
-    if stage.verdict is not None and stage.verdict not in config.rewards:
-        yield f"rm.verdict: {stage.verdict!r} names no part of rewards ({', '.join(config.rewards)})"
-        return
-    if stage.verdict is not None:
-        known = {stage.verdict: config.rewards[stage.verdict].model_copy(update={"weight": 0.0})}
-        rubric = RubricConfig({**known, **_labels(config)})
-        for issue in verdict_issues(stage.verdict, rubric, at=("rm", "verdict")):
-            yield issue.line()
-    elif shown and not stage.more:
-        yield (
-            "rm.input.fields: verdict: the run's own pairs have none; name the rule in rm.verdict, which must not be what "
-            "labels, or remove the field"
-        )
-    if VERDICT in _labels(config) and stage.verdict != VERDICT:
-        yield f"rm.labels: {VERDICT!r} is the name of a rule's verdict in the pairs; give the part another"
-    for name in own_judges(config.rewards) if shown else ():
-        if getattr(config.rewards[name], "verdict", None) is None:
-            yield (
-                f"rewards.{name}.verdict: missing; the reward model is trained to see a rule's verdict (rm.input.fields), "
-                'so say which, as verdict = { kind = "math" }'
-            )
+    """The parts that label; with weight 0 the rule beside them, and what they read."""
+    labels = config.rm.labels or config.eval.parts
+    rule = () if config.rm.verdict is None else (config.rm.verdict,)
+    return {
+        name: _label(config.rewards[name], config)
+        if name in labels
+        else config.rewards[name].model_copy(update={"weight": 0.0})
+        for name in config.rubric.with_read([*labels, *rule])
+    }
 
 
 def _label(part: VerifierConfig, config: RunConfig) -> VerifierConfig:

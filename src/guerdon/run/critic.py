@@ -96,6 +96,7 @@ class GenerativeJudge:
             from guerdon.models.reward_loading import load_reward_model
             from guerdon.rollout.local import LocalEngine
             from guerdon.rollout.rollouter import Rollouter
+            from guerdon.run.critiques import with_writer
 
             config = self.config
             folder = _folder("path", config.path)
@@ -107,8 +108,13 @@ class GenerativeJudge:
             if config.meta is not None:
                 meta = _folder("meta", config.meta)
                 with _named("meta"):
-                    self._meta = load_reward_model(
-                        ModelConfig.model_validate({"source": str(meta), **settings})
+                    self._meta = with_writer(
+                        load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
+                    )
+                if "verdict" in self._meta.reader.config.fields:
+                    raise ModelError(
+                        f"meta: {config.meta}: this reward model is shown a rule's verdict, and nobody gives one on a "
+                        'critique; name another, trained without input.fields = ["verdict"]'
                     )
                 versions.append(self._meta.version)
             self._version = "+".join(versions)

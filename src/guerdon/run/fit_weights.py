@@ -144,7 +144,9 @@ def fit_weights(
 
 
 def _scored(rewards: RubricConfig, parts: Sequence[str], pairs: Sequence[Preference]) -> list[ScoredGroup]:
-    rubric = Rubric.from_config(RubricConfig({name: rewards.rewards[name] for name in parts}))
+    rubric = Rubric.from_config(
+        RubricConfig({name: rewards.rewards[name] for name in rewards.with_read(parts)})
+    )
     found: list[ScoredGroup] = []
     try:
         rubric.check()

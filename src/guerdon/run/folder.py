@@ -3,7 +3,8 @@
     runs/NAME/config.json      the resolved recipe and where it ran          written once
               metrics.jsonl    one optimiser step a line                     appended
               evals.jsonl      one evaluation a line                         appended
-              events.jsonl     alarms of the monitor against hacking          appended, if any
+              events.jsonl     alarms: of hacking, of a collapse              appended, if any
+              samples.jsonl    answers that a reward model's health is seen on    reward_samples.py
               references/      reference responses of shaped reward models    references.py
               calibration.json the scales of [reward].calibrate              written once, if asked for
               versions.json    the versions of the models that judge     written once, if there are any

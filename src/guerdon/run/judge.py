@@ -7,19 +7,17 @@ same) costs nothing again. Every score's evidence carries the model's version.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from guerdon.core.errors import ModelError, UserError
 from guerdon.core.metrics import Mean, Metric
 from guerdon.core.seeds import content_hash
 from guerdon.core.types import Evidence, Part, Problem, RolloutGroup
-from guerdon.data.preferences.pairing import verdict_word
+from guerdon.models.config import VERDICTS, verdict_word
 from guerdon.rewards.references import ReferenceBank, Row, prompt_key
 from guerdon.rewards.shaping import Chain, Sample
-from guerdon.rewards.text.config import inner_config
-from guerdon.rewards.texts import text_rollout
 from guerdon.run.judge_config import RewardModelConfig
 
 if TYPE_CHECKING:
@@ -52,7 +50,6 @@ class RewardModelJudge:
         self.chain: Chain | None = None
         """The shaping; None: none, or not fitted yet."""
         self._model: RewardModel | None = None
-        self._rule: Any = None if config.verdict is None else inner_config(config.verdict).build()
         self._known: OrderedDict[str, _Scored] = OrderedDict()
 
     @property
@@ -68,6 +65,7 @@ class RewardModelJudge:
             from guerdon.run.critiques import with_writer
 
             config = self.config
+            config.check_fields()
             source = ModelConfig(source=str(config.folder()), dtype=config.dtype, device=config.device)
             model = with_writer(load_reward_model(source), votes=config.votes)
             if config.version and model.version != config.version:
@@ -94,6 +92,7 @@ class RewardModelJudge:
             UserError: it cannot be loaded; the path is named.
         """
         try:
+            self.config.check_fields()
             _ = self.model
         except UserError as error:
             raise type(error)(f"path: {str(error).removeprefix('model.source: ')}") from None
@@ -102,28 +101,7 @@ class RewardModelJudge:
                 f"ensemble: {self.config.ensemble!r} needs several members; {self.config.path} has a "
                 f"{self.model.heads.config.kind} head: train one with head.kind = 'ensemble', or remove the key"
             )
-        self._check_verdict()
         self.open_references()
-
-    def _check_verdict(self) -> None:
-        """It must be shown what it was trained with, and a rule must say it.
-
-        Raises:
-            UserError: it is not, or it is no rule.
-        """
-        reads = "verdict" in self.model.reader.config.fields
-        if reads and self._rule is None:
-            raise UserError(
-                f"verdict: {self.config.path} was trained to see a rule's verdict (input.fields); say which rule, as "
-                'verdict = { kind = "math" }'
-            )
-        if self._rule is not None and not reads:
-            raise UserError(f"verdict: {self.config.path} reads none (its input.fields); remove the key")
-        if hasattr(self._rule, "score"):
-            kind = (self.config.verdict or {}).get("kind")
-            raise UserError(f"verdict: {kind} asks a model, a sandbox or the siblings; expected a plain rule")
-        if hasattr(self._rule, "check"):
-            self._rule.check()
 
     @property
     def proxy(self) -> str:
@@ -144,13 +122,19 @@ class RewardModelJudge:
         """Take these references for what the steps of the shaping need to know once."""
         self.chain = Chain.fit(self.config.shaping, [row.samples for row in rows], clip=self.config.clip)
 
-    async def score(self, group: RolloutGroup) -> list[Part]:
+    async def score(
+        self, group: RolloutGroup, parts: Mapping[str, Sequence[Part]] | None = None
+    ) -> list[Part]:
         """One part for each rollout; None where a response is too long to be read, or has nothing to be compared with.
+
+        Args:
+            group: the rollouts.
+            parts: of each of them, the part that `verdict` names.
 
         Raises:
             UserError: shaping is asked for, and there is nobody to sample references from.
         """
-        found = self.scored(group.problem, [rollout.text for rollout in group.rollouts])
+        found = self.scored(group, parts)
         if not self.config.shaping:
             return [self._part(item) for item in found]
         self.open_references()
@@ -182,16 +166,20 @@ class RewardModelJudge:
             note=f"{item.note}; {item.value:.3f} by {steps} against {len(row.samples)} references",
         )
 
-    def scored(self, problem: Problem, texts: Sequence[str]) -> list[_Scored]:
-        """What the model says of each text, before shaping; remembered."""
-        verdicts = [self._verdict(problem, text) for text in texts]
-        keys = [self._key(problem, *item) for item in zip(texts, verdicts, strict=True)]
-        items = zip(keys, zip(texts, verdicts, strict=True), strict=True)
-        fresh = list({key: item for key, item in items if key not in self._known}.items())
-        self.num_hits += len(texts) - len(fresh)
+    def scored(self, group: RolloutGroup, parts: Mapping[str, Sequence[Part]] | None = None) -> list[_Scored]:
+        """What the model says of each rollout, before shaping; remembered. Arguments as for `score`."""
+        problem = group.problem
+        verdicts: list[str | None] = [None] * len(group.rollouts)
+        if self.config.verdict:
+            assert parts is not None, "the rubric computes what a part reads"
+            verdicts = [verdict_word(part.value) for part in parts[self.config.verdict]]
+        asked = [(rollout.text, verdict) for rollout, verdict in zip(group.rollouts, verdicts, strict=True)]
+        keys = [self._key(problem, *one) for one in asked]
+        fresh = {key: one for key, one in zip(keys, asked, strict=True) if key not in self._known}
+        self.num_hits += len(asked) - len(fresh)
         found = {key: self._known[key] for key in keys if key in self._known}
         if fresh:
-            found |= dict(zip((key for key, _ in fresh), self._judge(problem, fresh), strict=True))
+            found |= dict(zip(fresh, self._judge(problem, list(fresh.values())), strict=True))
         for key in keys:
             self._known[key] = found[key]
             self._known.move_to_end(key)
@@ -202,27 +190,21 @@ class RewardModelJudge:
     def health(self, groups: Sequence[RolloutGroup]) -> dict[str, Metric]:
         """How far the members of an ensemble differ on these rollouts: far from its data they do."""
         keys = [
-            self._key(group.problem, rollout.text, self._verdict(group.problem, rollout.text))
+            self._key(group.problem, rollout.text, verdict)
             for group in groups
             for rollout in group.rollouts
+            for verdict in (VERDICTS if self.config.verdict else (None,))
         ]
         found = [item.disagreement for key in keys if (item := self._known.get(key))]
         known = [value for value in found if value is not None]
         return {f"rewards/{self.config.name}/disagreement": Mean(sum(known), len(known))} if known else {}
 
-    def _verdict(self, problem: Problem, text: str) -> str | None:
-        """What the rule says of a text, in the word that the model knows."""
-        if self._rule is None:
-            return None
-        part: Part = self._rule(problem, text_rollout(problem.id, text))
-        return verdict_word(part.value)
-
-    def _judge(self, problem: Problem, fresh: list[tuple[str, tuple[str, str | None]]]) -> list[_Scored]:
+    def _judge(self, problem: Problem, fresh: Sequence[tuple[str, str | None]]) -> list[_Scored]:
         from guerdon.models.reward import Shown
 
         model = self.model
-        shown = Shown(problem, [text for _, (text, _) in fresh], [word for _, (_, word) in fresh])
-        (scores,) = model.score([shown], max_tokens=self.config.max_tokens)
+        texts, verdicts = zip(*fresh, strict=True)
+        (scores,) = model.score([Shown(problem, texts, verdicts)], max_tokens=self.config.max_tokens)
         u_B, score_B = self._reduced(scores)
         value_B = u_B if self.config.scale == "utility" else score_B
         found = []
@@ -262,4 +244,5 @@ class RewardModelJudge:
         return Part(name=self.config.name, value=scored.value, weight=self.config.weight, evidence=evidence)
 
     def _key(self, problem: Problem, text: str, verdict: str | None) -> str:
-        return content_hash("\x1d".join([self.model.version, prompt_key(problem), text, verdict or ""]))
+        shown = "" if verdict is None else verdict
+        return content_hash("\x1d".join([self.model.version, prompt_key(problem), shown, text]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,7 +12,6 @@ from guerdon.core.errors import ModelError
 from guerdon.core.types import Judge
 from guerdon.rewards.config import VerifierConfig
 from guerdon.rewards.shaping import ShapingName
-from guerdon.rewards.text.config import inner_config
 
 EnsembleName = Literal["trained", "mean", "mean_minus_variance", "worst_case"]
 
@@ -23,6 +23,9 @@ class RewardModelConfig(VerifierConfig):
     path: str | None = None
     """A reward model's folder, a run folder of `guerdon rm train`, or a sequence classifier with one label. Left out:
     the one that stage `rm` of this recipe trains."""
+    verdict: str = ""
+    """Of a reward model that is shown a rule's verdict: the part that gives it, computed first; value >= 1 is right. The
+    same rule as in the pairs that it learned from."""
     version: str = ""
     """The version of the weights that must be there, as scores carry it; empty: whatever is. `guerdon serve` sets it."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -35,9 +38,6 @@ class RewardModelConfig(VerifierConfig):
     """Of a reward model that writes critiques: how many of each response; left out: as it was trained with."""
     num_cached: int = Field(default=100_000, ge=0)
     """Scores that are remembered by the content of problem and response."""
-    verdict: dict[str, Any] | None = None
-    """Of a reward model with `input.fields = ["verdict"]`: the rule whose verdict it is shown, a table as in `rewards`;
-    the same as in the pairs that it learned from."""
 
     ensemble: EnsembleName = "trained"
     """How an ensemble's members become one utility: as it was trained, their `mean`, the mean minus `variance_weight`
@@ -54,12 +54,6 @@ class RewardModelConfig(VerifierConfig):
     """File of reference responses, such as references/NAME.jsonl of another run; without it, the run samples its own."""
     clip: float = Field(default=1.0, gt=0.0)
     """Bound of the step `clip`."""
-
-    @model_validator(mode="after")
-    def _verdict_is_right(self) -> Self:
-        if self.verdict is not None:
-            inner_config(self.verdict)
-        return self
 
     @model_validator(mode="after")
     def _sensible_shaping(self) -> Self:
@@ -82,8 +76,35 @@ class RewardModelConfig(VerifierConfig):
     def measure(self) -> str:
         """What a value of this part is, for those who compare two."""
         weight = f"({self.variance_weight:g})" if self.ensemble == "mean_minus_variance" else ""
-        rule = f", verdict by {self.verdict.get('kind')}" if self.verdict else ""
-        return f"{self.scale}, {self.ensemble}{weight}{rule}"
+        return (
+            f"{self.scale}, {self.ensemble}{weight}{f', verdict of {self.verdict}' if self.verdict else ''}"
+        )
+
+    @property
+    def reads(self) -> Mapping[str, str]:
+        """The part that gives the verdict."""
+        return {"verdict": self.verdict} if self.verdict else {}
+
+    def check_fields(self) -> None:
+        """Whether the model is shown a verdict exactly where the recipe names one; its weights are not loaded.
+
+        Raises:
+            ModelError: it lacks one, or has no use for it, or nothing is there, or it is damaged.
+        """
+        from guerdon.models.reward_meta import read_meta
+
+        meta = read_meta(self.folder())
+        shown = meta is not None and "verdict" in meta.shown.fields
+        if shown and not self.verdict:
+            raise ModelError(
+                f"{self.path}: this reward model was trained to be shown a rule's verdict, and gets none; name the part "
+                'that gives it, for example verdict = "math"'
+            )
+        if self.verdict and not shown:
+            raise ModelError(
+                f"{self.path}: this reward model is shown no verdict, so verdict = {self.verdict!r} has no use; remove "
+                'that key, or train one with input.fields = ["verdict"]'
+            )
 
     def folder(self) -> Path:
         """The model's folder; of a run, that of its last checkpoint.

@@ -31,6 +31,7 @@ from guerdon.run.reward_eval import RewardEvaluator
 from guerdon.run.reward_files import AUTO, EvalFile, read_eval_file
 from guerdon.run.reward_report import accuracy_by_pairs_seen
 from guerdon.run.reward_setup import load_reward_data
+from guerdon.run.reward_source import asked_of
 
 MAX_TOKENS = 4096
 """Token budget of one forward pass."""
@@ -163,7 +164,8 @@ def _measure(model: RewardModel, source: str, file: EvalFile, display: Display) 
     pairs = [
         pair_from(record, f"{file.label}, pair {number}") for number, record in enumerate(records, start=1)
     ]
-    asked = [(one.problem, tuple(answer.text for answer in one.answers)) for one in file.lists]
+    asked = [asked_of(one) for one in file.lists]
+    _tell_missing_verdicts(model, f"{source} on {file.label}", [*map(asked_of, file.pairs), *asked], display)
     scores = _scores(model, asked, f"best of n on {file.label}", display)
     lists = [_list(one, [u for _, u in row]) for one, row in zip(file.lists, scores, strict=True)]
     return _Measured(_told_apart(pairs), lists, (), model.version, records)
@@ -171,9 +173,10 @@ def _measure(model: RewardModel, source: str, file: EvalFile, display: Display) 
 
 def _measure_bench(model: RewardModel, source: str, file: EvalFile, display: Display) -> _Measured:
     asked = [
-        (Problem(id=f"{number}/{item.id}", messages=item.messages), item.answers)
+        Shown(Problem(id=f"{number}/{item.id}", messages=item.messages), item.answers)
         for number, item in enumerate(file.items)
     ]
+    _tell_missing_verdicts(model, f"{source} on {file.label}", asked, display)
     scores = _scores(model, asked, f"evaluating {file.label}", display)
     # Unsquashed: tanh makes large ones equal, and equal scores lose.
     values = [[u for _, u in row] for row in scores]
@@ -190,16 +193,27 @@ def _measure_bench(model: RewardModel, source: str, file: EvalFile, display: Dis
     return _Measured(_told_apart(pairs), [], (result,), model.version, records)
 
 
+def _tell_missing_verdicts(model: RewardModel, what: str, items: Sequence[Shown], display: Display) -> None:
+    """A model that learned from verdicts reads "none" where there is none: its figures are then no better than that."""
+    if "verdict" not in model.reader.config.fields:
+        return
+    verdicts = [verdict for item in items for verdict in item.verdicts or [None] * len(item.responses)]
+    if missing := verdicts.count(None):
+        display.say(
+            f"{what}: this reward model is shown a rule's verdict, and {missing:,} of {len(verdicts):,} responses have "
+            "none (rating verdict)"
+        )
+
+
 def _scores(
-    model: RewardModel, asked: Sequence[tuple[Problem, tuple[str, ...]]], label: str, display: Display
+    model: RewardModel, asked: Sequence[Shown], label: str, display: Display
 ) -> list[list[tuple[float | None, float | None]]]:
     """(score, u) of each answer to each problem; None where it is too long to be read."""
     found: list[list[tuple[float | None, float | None]]] = []
     if asked:
         display.begin(label, -(-len(asked) // CHUNK_ITEMS))
     for start in range(0, len(asked), CHUNK_ITEMS):
-        items = [Shown(problem, answers) for problem, answers in asked[start : start + CHUNK_ITEMS]]
-        for scores in model.score(items, max_tokens=MAX_TOKENS):
+        for scores in model.score(asked[start : start + CHUNK_ITEMS], max_tokens=MAX_TOKENS):
             both = zip(scores.score_B.tolist(), scores.u_B.tolist(), strict=True)
             found.append([(_known(score), _known(u)) for score, u in both])
         display.advance()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from guerdon.core.errors import CheckpointError, DataError
 from guerdon.core.seeds import derive_seed
-from guerdon.core.types import Problem, RolloutGroup
+from guerdon.core.types import Part, Problem, RolloutGroup
 from guerdon.rewards.references import ReferenceBank, Response, Row, prompt_key
 from guerdon.rewards.rubric import Rubric
 from guerdon.rewards.shaping import Sample
@@ -45,7 +45,7 @@ class References:
         self,
         folder: Path,
         rollouter: Rollouter,
-        judges: Mapping[str, RewardModelJudge],
+        rubric: Rubric,
         *,
         config: RolloutConfig,
         problems: Sequence[Problem],
@@ -56,7 +56,7 @@ class References:
         Args:
             folder: the run's `references`.
             rollouter: samples.
-            judges: the reward models by name.
+            rubric: holds the reward models that are compared with references, and what they read.
             config: how to sample; as in training.
             problems: the training problems. The first of them give what must be known before the first reward.
             seed: of the sampling.
@@ -66,7 +66,8 @@ class References:
         """
         self.folder = folder
         self.rollouter = rollouter
-        self.judges = dict(judges)
+        self.rubric = rubric
+        self.judges = shaped_judges(rubric)
         self.config = config
         self.problems = problems
         self.seed = seed
@@ -108,7 +109,7 @@ class References:
         save_file({name: weight.cpu().contiguous() for name, weight in weights.items()}, partial)
         place_file(partial, path)
 
-    def fill(self, problems: Sequence[Problem]) -> None:
+    async def fill(self, problems: Sequence[Problem]) -> None:
         """See to it that every prompt has its references.
 
         Raises:
@@ -120,7 +121,7 @@ class References:
             assert judge.bank is not None
             wanted = list(problems) if judge.chain else [*self._to_fit(judge), *problems]
             if missing := judge.bank.missing(wanted):
-                self._sample(name, judge, judge.bank, missing)
+                await self._sample(name, judge, judge.bank, missing)
             if judge.chain is None:
                 self._fit(judge)
 
@@ -138,7 +139,7 @@ class References:
         if rows:
             judge.fit(rows)
 
-    def _sample(
+    async def _sample(
         self, name: str, judge: RewardModelJudge, bank: ReferenceBank, problems: Sequence[Problem]
     ) -> None:
         from safetensors.torch import load_file
@@ -152,7 +153,9 @@ class References:
                 num_generations=judge.config.num_references,
                 seed=derive_seed(self.seed, "references"),
             )
-        rows = [_row(judge, group) for group in groups if group.rollouts]
+        rows = [
+            _row(judge, group, await self.rubric.read_by(name, group)) for group in groups if group.rollouts
+        ]
         bank.add(rows, lambda line: append_line(self._file(name), line))
 
     def _file(self, name: str) -> Path:
@@ -165,9 +168,8 @@ class References:
             path.write_bytes(data[: data.rfind(b"\n") + 1])
 
 
-def _row(judge: RewardModelJudge, group: RolloutGroup) -> Row:
-    texts = [rollout.text for rollout in group.rollouts]
-    found = zip(group.rollouts, judge.scored(group.problem, texts), strict=True)
+def _row(judge: RewardModelJudge, group: RolloutGroup, read: Mapping[str, Sequence[Part]]) -> Row:
+    found = zip(group.rollouts, judge.scored(group, read), strict=True)
     responses = [
         Response(rollout.text, Sample(scored.value, rollout.num_tokens))
         for rollout, scored in found
@@ -175,7 +177,7 @@ def _row(judge: RewardModelJudge, group: RolloutGroup) -> Row:
     ]
     if not responses:
         raise DataError(
-            f"rewards.{judge.config.name}: the reward model can read none of the {len(texts)} reference responses to "
-            f"problem {group.problem.id}; raise its input.max_length, or lower rollout.max_completion_length"
+            f"rewards.{judge.config.name}: the reward model can read none of the {len(group.rollouts)} reference responses "
+            f"to problem {group.problem.id}; raise its input.max_length, or lower rollout.max_completion_length"
         )
     return Row(prompt_key(group.problem), judge.proxy, tuple(responses))

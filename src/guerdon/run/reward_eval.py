@@ -12,19 +12,16 @@ from typing import NamedTuple
 
 import torch
 
-from guerdon.core.types import Json, Preference
+from guerdon.core.types import Json, Preference, Problem
 from guerdon.functional.calibrate import reliability
-from guerdon.models.reward import RewardModel, RewardScores
+from guerdon.models.reward import RewardModel, RewardScores, Shown
+from guerdon.rewards.pool import Request
 from guerdon.run.evaluate import interval
-from guerdon.run.reward_source import shown_of
-from guerdon.train.reward import OPEN_ENDED
+from guerdon.run.reward_health import Health, Measured, alarms, health_of
+from guerdon.run.reward_source import asked_of
 
-SATURATED = 0.98
-"""Scores beyond this, either way, say nothing about how much better."""
-MIN_STD = 0.05
-"""A smaller deviation of the scores, which lie in [-1, 1], is a collapse."""
-MAX_SATURATED = 0.5
-"""A larger share of saturated scores is a collapse."""
+SAMPLE = "reward_health/sample_"
+"""Prefix of the metrics on the reference policy's samples."""
 CHUNK_PAIRS = 32
 """Pairs between two ticks of the progress bar."""
 
@@ -56,11 +53,6 @@ class JudgedPair(NamedTuple):
             return None
         return 0.5 if gap == 0 else float(gap > 0)
 
-    @property
-    def is_open_ended(self) -> bool:
-        """Whether many answers may be good."""
-        return bool(self.pair.problem.info.get(OPEN_ENDED, self.pair.problem.target is None))
-
     def record(self) -> dict[str, Json]:
         """The row of evals/LABEL.jsonl."""
         pair = self.pair
@@ -72,7 +64,7 @@ class JudgedPair(NamedTuple):
             "subset": subset if isinstance(subset, str) else None,
             "tie": pair.tie,
             "margin": pair.margin,
-            "open_ended": self.is_open_ended,
+            "open_ended": pair.problem.is_open_ended,
             "chosen_score": self.chosen,
             "rejected_score": self.rejected,
             "chosen_u": self.chosen_u,
@@ -85,12 +77,38 @@ class JudgedPair(NamedTuple):
             "rejected": pair.rejected,
         }
 
+    def measured(self) -> list[Measured]:
+        """Both sides, where they were scored."""
+        both = ((self.chosen, self.chosen_u), (self.rejected, self.rejected_u))
+        open_ended = self.pair.problem.is_open_ended
+        return [Measured(score, u, open_ended) for score, u in both if score is not None and u is not None]
+
     def _team(self) -> dict[str, Json]:
         if not self.chosen_members or not self.rejected_members:
             return {}
         return {
             "chosen_members": list(self.chosen_members),
             "rejected_members": list(self.rejected_members),
+        }
+
+
+class JudgedSample(NamedTuple):
+    """One answer of the reference policy and its score; None: it was too long to be read."""
+
+    problem: Problem
+    text: str
+    score: float | None
+    u: float | None
+
+    def record(self) -> dict[str, Json]:
+        """The row of evals/LABEL_samples.jsonl."""
+        return {
+            "id": self.problem.id,
+            "open_ended": self.problem.is_open_ended,
+            "score": self.score,
+            "u": self.u,
+            "prompt": "\n".join(message.content for message in self.problem.messages),
+            "completion": self.text,
         }
 
 
@@ -102,23 +120,41 @@ class RewardEvaluation:
     step: int
     judged: tuple[JudgedPair, ...]
     seconds: float
+    samples: tuple[JudgedSample, ...] = ()
+    """Answers of the reference policy."""
 
     @property
     def scores(self) -> list[float]:
         """Every score of a held-out response."""
         return [s for item in self.judged for s in (item.chosen, item.rejected) if s is not None]
 
-    def collapse(self) -> str | None:
-        """What is wrong with the distribution of scores, in words; None: nothing."""
-        scores = torch.tensor(self.scores)
-        if len(scores) < 8:
-            return None
-        std, saturated = float(scores.std()), float((scores.abs() > SATURATED).float().mean())
-        if std < MIN_STD:
-            return f"scores are nearly constant (std {std:.3f} on held-out responses, below {MIN_STD})"
-        if saturated > MAX_SATURATED:
-            return f"{saturated:.0%} of the scores on held-out responses are at -1 or 1"
-        return None
+    def collapse(self, first: Mapping[str, Json] | None = None) -> list[str]:
+        """What is wrong with the distributions of scores, in words; empty: nothing.
+
+        Args:
+            first: the line of the run's first evaluation, which tells how far u spread then.
+        """
+        return [
+            message
+            for prefix, (where, found) in self._healths().items()
+            if found
+            for message in alarms(
+                found, where, None if first is None else value_of(first, f"{prefix}u_std")
+            ).values()
+        ]
+
+    def _healths(self) -> dict[str, tuple[str, Health | None]]:
+        """By the prefix of their metrics: on which responses, and the figures."""
+        samples = [
+            Measured(item.score, item.u, item.problem.is_open_ended)
+            for item in self.samples
+            if item.score is not None and item.u is not None
+        ]
+        held = [one for item in self.judged for one in item.measured()]
+        return {
+            "": ("on held-out responses", health_of(held)),
+            SAMPLE: ("on the policy's samples", health_of(samples)),
+        }
 
     def record(self, seed: int) -> dict[str, Json]:
         """The line of evals.jsonl.
@@ -165,41 +201,42 @@ class RewardEvaluation:
         return dict(sorted(found.items()))
 
     def _health(self) -> dict[str, float]:
-        """Distribution of the scores, and calibration of the differences."""
-        scores = torch.tensor(self.scores)
+        """Distributions of the scores, and calibration of the differences."""
         found: dict[str, float] = {}
-        if len(scores) > 1:
-            found["score_mean"] = float(scores.mean())
-            found["score_std"] = float(scores.std())
-            found["saturated"] = float((scores.abs() > SATURATED).float().mean())
+        for prefix, (_, item) in self._healths().items():
+            found |= (
+                {} if item is None else {f"{prefix}{name}": value for name, value in item.metrics().items()}
+            )
         gaps = [(item.gap, item.hit) for item in self.judged if item.gap is not None and item.hit is not None]
         if gaps:
             chance = torch.tensor([gap for gap, _ in gaps]).sigmoid()
             # A wrong verdict is a right one about the other side: confidence lies in 0.5 .. 1.
             sure, hit = torch.maximum(chance, 1 - chance), (chance > 0.5).float()
             found["calibration_error"] = float(reliability(sure, hit).error)
-        spread = ks_distance(*(self._of(open_ended) for open_ended in (True, False)))
-        if spread is not None:
-            found["open_closed_distance"] = spread
         return found
-
-    def _of(self, open_ended: bool) -> list[float]:
-        items = [item for item in self.judged if item.is_open_ended is open_ended]
-        return [s for item in items for s in (item.chosen, item.rejected) if s is not None]
 
 
 class RewardEvaluator:
     """Evaluates one reward model on the same held-out pairs every time."""
 
-    def __init__(self, model: RewardModel, pairs: Sequence[Preference], *, max_tokens: int) -> None:
+    def __init__(
+        self,
+        model: RewardModel,
+        pairs: Sequence[Preference],
+        *,
+        max_tokens: int,
+        samples: Sequence[Request] = (),
+    ) -> None:
+        """`samples`: answers of the reference policy."""
         self.model = model
         self.pairs = list(pairs)
         self.max_tokens = max_tokens
+        self.samples = list(samples)
 
     @property
     def num_ticks(self) -> int:
         """How often `tick` is called."""
-        return -(-len(self.pairs) // CHUNK_PAIRS)
+        return sum(-(-len(items) // CHUNK_PAIRS) for items in (self.pairs, self.samples))
 
     def evaluate(self, label: str, step: int, *, tick: Callable[[], None] | None = None) -> RewardEvaluation:
         """Score both sides of every pair."""
@@ -209,12 +246,24 @@ class RewardEvaluator:
             judged += self._judge(self.pairs[start : start + CHUNK_PAIRS])
             if tick:
                 tick()
-        return RewardEvaluation(label, step, tuple(judged), time.perf_counter() - started)
+        samples: list[JudgedSample] = []
+        for start in range(0, len(self.samples), CHUNK_PAIRS):
+            samples += self._judge_samples(self.samples[start : start + CHUNK_PAIRS])
+            if tick:
+                tick()
+        return RewardEvaluation(label, step, tuple(judged), time.perf_counter() - started, tuple(samples))
 
     def _judge(self, pairs: Sequence[Preference]) -> list[JudgedPair]:
-        items = [shown_of(pair)._replace(critiques=None) for pair in pairs]
-        found = self.model.score(items, max_tokens=self.max_tokens)
+        found = self.model.score([asked_of(pair) for pair in pairs], max_tokens=self.max_tokens)
         return [_judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
+
+    def _judge_samples(self, asked: Sequence[Request]) -> list[JudgedSample]:
+        found = self.model.score([Shown(one.problem, one.texts) for one in asked], max_tokens=self.max_tokens)
+        return [
+            JudgedSample(one.problem, text, _known(score), _known(u))
+            for one, scores in zip(asked, found, strict=True)
+            for text, score, u in zip(one.texts, scores.score_B.tolist(), scores.u_B.tolist(), strict=True)
+        ]
 
 
 def _judged(pair: Preference, scores: RewardScores) -> JudgedPair:
@@ -231,27 +280,19 @@ def _members(scores: RewardScores, side: int) -> tuple[float, ...]:
     return () if any(value != value for value in values) else values
 
 
-def ks_distance(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Kolmogorov-Smirnov distance of two samples, 0..1; None where one is empty.
-
-    >>> ks_distance([0.0, 1.0], [2.0, 3.0])
-    1.0
-    """
-    if not first or not second:
-        return None
-    one, two = torch.tensor(sorted(first)), torch.tensor(sorted(second))
-    at = torch.cat([one, two])
-    below = [torch.searchsorted(side, at, right=True) / len(side) for side in (one, two)]
-    return float((below[0] - below[1]).abs().max())
-
-
 def _known(value: float) -> float | None:
     return None if value != value else value
 
 
 def accuracy_of(record: Mapping[str, Json]) -> float:
     """The accuracy of a line of evals.jsonl; NaN where no pair could be judged."""
+    found = value_of(record, "accuracy")
+    return float("nan") if found is None else found
+
+
+def value_of(record: Mapping[str, Json], name: str) -> float | None:
+    """A metric of a line of evals.jsonl; None: it has none."""
     metrics = record["metrics"]
-    found = metrics.get("accuracy") if isinstance(metrics, dict) else None
+    found = metrics.get(name) if isinstance(metrics, dict) else None
     value = found.get("value") if isinstance(found, dict) else None
-    return float(value) if isinstance(value, int | float) else float("nan")
+    return float(value) if isinstance(value, int | float) else None

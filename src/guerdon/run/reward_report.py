@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from guerdon.core.errors import UserError
 from guerdon.explain.report import write_report
@@ -12,7 +15,8 @@ from guerdon.explain.reward_model.summary import Summary, summarise
 from guerdon.run.build_reward import pairs_file
 from guerdon.run.config_reward import RewardRunConfig
 from guerdon.run.config_rm import REWARD_MODEL
-from guerdon.run.folder import EVALS, REPORT, read_config_of, read_records
+from guerdon.run.folder import EVALS, EVENTS, REPORT, read_config_of, read_records
+from guerdon.run.reward_eval import SAMPLE
 
 
 def write_reward_report(run_folder: Path) -> Path:
@@ -48,7 +52,23 @@ def reward_summary(run_folder: Path) -> Summary:
     last = max(records, key=lambda line: int(str(line["step"])))
     runs = accuracy_by_pairs_seen(run_folder, config)
     pairs = read_pairs(pairs_file(run_folder, str(last["label"])))
-    return summarise(pairs, name=config.name, runs=runs if len(runs) > 1 else ())
+    summary = summarise(pairs, name=config.name, runs=runs if len(runs) > 1 else ())
+    return dataclasses.replace(summary, samples=_of_samples(last), alarms=_alarms(run_folder))
+
+
+def _of_samples(line: Mapping[str, Any]) -> dict[str, float]:
+    """What an evaluation found on the policy's samples."""
+    return {
+        name.removeprefix(SAMPLE): float(found["value"])
+        for name, found in line["metrics"].items()
+        if name.startswith(SAMPLE) and found["value"] is not None
+    }
+
+
+def _alarms(run_folder: Path) -> tuple[str, ...]:
+    return tuple(
+        f"at step {event['step']} it {event['message']}" for event in read_records(run_folder / EVENTS)
+    )
 
 
 def accuracy_by_pairs_seen(run_folder: Path, config: RewardRunConfig) -> list[tuple[int, list[ScoredPair]]]:

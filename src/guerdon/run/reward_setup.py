@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from guerdon.core.errors import ConfigError, DataError, did_you_mean
+from guerdon.core.errors import ConfigError, DataError, ModelError, did_you_mean
 from guerdon.core.types import Json, Preference
 from guerdon.data.preferences.audit import verdict_alone, verdict_line
 from guerdon.data.preferences.judged import Judged, answers_of, is_list, overall
@@ -19,7 +20,11 @@ from guerdon.data.preferences.split import PreferenceSplit, load_preferences
 from guerdon.models.config import InputConfig
 from guerdon.models.reward_meta import check_settings, differences, read_meta
 from guerdon.run.config_reward import RewardRunConfig
+from guerdon.run.config_rm import REWARD_MODEL, reward_recipe, verdict_problems
 from guerdon.train.losses import DATA, losses_of, refuse_missing, refuse_unread
+
+if TYPE_CHECKING:
+    from guerdon.run.config import RunConfig
 
 MAX_SHOWN = 3
 """Reasons that are told; all of them stand in the run folder."""
@@ -40,6 +45,19 @@ def settle(config: RewardRunConfig) -> RewardRunConfig:
     if problems := refuse_unread(config.loss, config.head, shown):
         raise ConfigError(problems)
     return config.model_copy(update={"input": shown})
+
+
+def stage_problems(config: RunConfig) -> list[str]:
+    """Why stage `rm` of a policy's recipe could not go on with the reward model that it starts from; none: it can."""
+    if REWARD_MODEL not in config.stages or config.rm.model is None:
+        return []
+    try:
+        shown = settle(reward_recipe(config, config.model.source, Path())).input
+    except ConfigError as error:
+        return [f"rm.{problem}" for problem in error.problems]
+    except ModelError as error:
+        return [f"rm.model.source: {str(error).removeprefix('model.source: ')}"]
+    return [] if shown is None else list(verdict_problems(config, shown))
 
 
 def taken_over(config: RewardRunConfig) -> list[str]:
@@ -72,11 +90,10 @@ def load_reward_data(config: RewardRunConfig) -> PreferenceSplit:
         losses_of(loss, config.head, config.input), loss, held_data(split.train, config.head.attributes)
     )
     problems += _unrated(split.train, config.head.attributes)
-    problems += _unjudged(config, split.train)
     if problems:
         raise ConfigError(problems)
-    if config.input is not None and config.input.critique is not None:
-        need_critiques(split.train)
+    if config.input is not None:
+        check_shown(split.train, config.input)
     return split
 
 
@@ -95,18 +112,25 @@ def held_data(judged: Sequence[Judged], attributes: Sequence[str]) -> dict[str, 
     return found
 
 
-def need_critiques(judged: Sequence[Judged]) -> None:
-    """Refuse to teach writing without anything written.
+def check_shown(judged: Sequence[Judged], shown: InputConfig) -> None:
+    """Refuse to teach writing without anything written, and reading verdicts without any.
 
     Raises:
-        DataError: some answers have no critique.
+        DataError: critiques are written, and some answers have none; or verdicts are shown, and no answer has one.
     """
     bare = sum(any(answer.critique is None for answer in answers_of(item)) for item in judged)
-    if bare:
+    if shown.critique is not None and bare:
         raise DataError(
             f"data: input.critique is set, but {bare:,} of {len(judged):,} training pairs hold no critique of both "
             "sides; expected columns chosen_critique and rejected_critique (kind arith has them): add them, or remove "
             "input.critique"
+        )
+    if VERDICT not in shown.fields or not judged:
+        return
+    if not any(VERDICT in answer.ratings for item in judged for answer in answers_of(item)):
+        raise DataError(
+            f"data: input.fields shows a rule's verdict, but none of {len(judged):,} training pairs holds one; expected "
+            "ratings named verdict (guerdon prefs make writes them if verdict names a part): add them, or remove the field"
         )
 
 
@@ -148,14 +172,10 @@ def left_out_lines(split: PreferenceSplit) -> list[str]:
 
 def verdict_told(config: RewardRunConfig, judged: Sequence[Judged]) -> str:
     """What the rule's verdicts that a settled recipe shows say of the labels; "": it shows none, or there is no pair."""
-    if not _shows_verdict(config):
+    if config.input is None or VERDICT not in config.input.fields:
         return ""
     share = verdict_alone(pair for item in judged for pair in _pairs(item))
     return verdict_line(share) if share.num else ""
-
-
-def _shows_verdict(config: RewardRunConfig) -> bool:
-    return config.input is not None and VERDICT in config.input.fields
 
 
 def _pairs(judged: Judged) -> Iterator[Preference]:
@@ -172,18 +192,6 @@ def _pairs(judged: Judged) -> Iterator[Preference]:
             chosen_ratings=better.ratings,
             rejected_ratings=worse.ratings,
         )
-
-
-def _unjudged(config: RewardRunConfig, judged: Sequence[Judged]) -> list[str]:
-    """Verdicts that are to be shown and that no answer has."""
-    if not _shows_verdict(config) or any(
-        VERDICT in answer.ratings for item in judged for answer in answers_of(item)
-    ):
-        return []
-    return [
-        f"input.fields: verdict: no answer of the training data has a rating {VERDICT!r}, so nothing would be shown; make "
-        "pairs with verdict = 'PART' (guerdon prefs make), or remove the field"
-    ]
 
 
 def _unrated(judged: Sequence[Judged], attributes: Sequence[str]) -> list[str]:

@@ -28,9 +28,10 @@ from guerdon.core.types import (
 )
 from guerdon.data.mix import SET
 from guerdon.data.preferences.judged import Judged, answers_of, overall
-from guerdon.data.preferences.pairing import GOOD, SCORE, VERDICT, verdict_word
+from guerdon.data.preferences.pairing import GOOD, SCORE, VERDICT
+from guerdon.models.config import verdict_word
 from guerdon.models.reward import RewardModel, Shown
-from guerdon.run.reward_setup import need_critiques
+from guerdon.run.reward_setup import check_shown
 from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN, RATING
 
 Scale = Mapping[str, tuple[float, float]]
@@ -41,13 +42,13 @@ class PreferenceSource:
     """The judgements of one run, encoded when they are asked for.
 
     Raises:
-        DataError: the model writes critiques, and some answers have none to learn from.
+        DataError: the model writes critiques, and some answers have none to learn from; or it is shown verdicts, and none
+            has any.
     """
 
     def __init__(self, judged: Sequence[Judged], model: RewardModel, *, too_long: str) -> None:
         self.writes = model.reader.config.critique is not None
-        if self.writes:
-            need_critiques(judged)
+        check_shown(judged, model.reader.config)
         self.judged = {f"{index}": item for index, item in enumerate(judged)}
         self.model = model
         self.too_long = too_long
@@ -172,3 +173,8 @@ def shown_of(judged: Judged) -> Shown:
         [verdict_word(answer.ratings.get(VERDICT)) for answer in answers],
         written if len(written) == len(answers) else None,
     )
+
+
+def asked_of(judged: Judged) -> Shown:
+    """As `shown_of`, without the critiques: a model that writes them is used with its own."""
+    return shown_of(judged)._replace(critiques=None)

@@ -90,7 +90,7 @@ class RolloutSource:
     async def _sample(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
         started = time.perf_counter()
         if self.references:
-            self.references.fill(problems)
+            await self.references.fill(problems)
         groups = self.rollouter.rollout(
             problems,
             self.config,

@@ -14,12 +14,11 @@ from torch import Tensor
 
 from guerdon.core.errors import GuerdonError, UserError
 from guerdon.core.metrics import values
-from guerdon.core.types import CreditedGroup, Problem, ScoredGroup, StepReport
+from guerdon.core.types import CreditedGroup, Json, Problem, ScoredGroup, StepReport
 from guerdon.data.feed import Feed
 from guerdon.rewards.diversity import diversity_metrics
 from guerdon.rewards.rubric import rubric_metrics
 from guerdon.rewards.signal import account, describe
-from guerdon.run.guard import Guard
 from guerdon.run.source import Source
 from guerdon.train.algorithms import Objective
 from guerdon.train.batch import PackedBatch, pack
@@ -86,6 +85,28 @@ class Learner(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Whatever looks at every step and may end the stage: the monitor against hacking, or against collapse."""
+
+    stops: bool
+
+    def observe(self, step: int, metrics: Mapping[str, float]) -> dict[str, float]:
+        """After the update of a step; returns metrics of its own."""
+        ...
+
+    def state(self) -> dict[str, Json]:
+        """Everything a bit-exact resume needs besides the tensors."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors."""
+        ...
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Continue from `state` and `tensors`."""
+        ...
+
+
 @dataclass(slots=True)
 class Progress:
     """Where the stage stands; all of it is saved in a checkpoint."""
@@ -96,7 +117,7 @@ class Progress:
     scored_steps: int = 0
     """Steps of which at least one rollout could be scored."""
     is_stopped: bool = False
-    """Whether the monitor against hacking has ended the stage before its last step."""
+    """Whether its guard has ended the stage before its last step."""
 
 
 @dataclass(slots=True)
@@ -115,8 +136,8 @@ class Stage:
     save: Callable[[Stage], None]
     interrupted: Callable[[], bool]
     progress: Progress = field(default_factory=Progress)
-    guard: Guard | None = None
-    """Watches for reward hacking, where the recipe says so."""
+    guard: Watch | None = None
+    """Watches for reward hacking, where the recipe says so, or for the collapse of a reward model."""
     why: Callable[[Sequence[ScoredGroup]], str] = lambda _: ""
     """What the parts themselves say of rollouts that have no reward."""
     unscored: str = ""
@@ -137,7 +158,8 @@ class Stage:
         rewards = {**values(rubric_metrics(scored)), **values(signal)} if self.settings.on_policy else {}
         metrics = {**rewards, **values(self.source.metrics), **report.metrics}
         if self.guard:
-            metrics |= values(diversity_metrics([group.group for group in scored]))
+            if self.settings.on_policy:
+                metrics |= values(diversity_metrics([group.group for group in scored]))
             metrics |= self.guard.observe(step, metrics)
             self.progress.is_stopped = self.guard.stops
         self.progress.num_tokens += sum(

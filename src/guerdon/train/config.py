@@ -174,4 +174,6 @@ class RewardTrainConfig(OptimConfig):
     too_long: Literal["leave_out", "refuse"] = "leave_out"
     """A pair or list with a response that does not fit into input.max_length: counted and left out, or an error."""
     collapse: Literal["warn", "stop"] = "warn"
-    """What happens when the scores on held-out responses collapse (nearly constant, or nearly all at -1 or 1)."""
+    """What happens when the scores collapse, in an evaluation (held-out responses and samples of the policy) or in
+    training: nearly constant, far off 0, nearly all at -1 or 1, u shrunk to nothing, or the same for open-ended prompts
+    and closed ones."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from guerdon.core.metrics import Mean, Metric, Sum, merge, values
-from guerdon.core.seeds import content_hash
+from guerdon.core.seeds import content_hash, derive_seed
 from guerdon.core.types import CreditedGroup, ScoredGroup, StepReport
 from guerdon.models.heads import Readout
 from guerdon.models.memory import release_memory
@@ -39,8 +39,6 @@ CRITIQUE = "critique_start"
 """Key of `Turn.facts`: at which token of a judged response its critique begins."""
 ATTRIBUTE = "attribute/"
 """Prefix of the parts that rate one attribute, in [-1, 1]."""
-OPEN_ENDED = "open_ended"
-"""Key of `Problem.info`: whether many answers may be good. Without it: a problem without a target is open-ended."""
 
 
 class Totals(NamedTuple):
@@ -85,12 +83,6 @@ class RewardBatch:
 
     micro: tuple[RewardMicroBatch, ...]
     totals: Totals
-
-
-def is_open_ended(group: ScoredGroup) -> bool:
-    """Whether many answers to the group's problem may be good."""
-    problem = group.group.problem
-    return bool(problem.info.get(OPEN_ENDED, problem.target is None))
 
 
 def pack_rewards(credited: Sequence[CreditedGroup], *, model: RewardModel, max_tokens: int) -> RewardBatch:
@@ -185,7 +177,8 @@ def _pair(group: ScoredGroup, row: int) -> tuple[int, int, float, bool, bool]:
     better, worse = (1, 0) if second > first else (0, 1)
     margin = group.scores[better].part(MARGIN)
     gap = 0.0 if margin is None or margin.value is None else margin.value
-    return row + better, row + worse, gap, first == second, is_open_ended(group)
+    is_open_ended = group.group.problem.is_open_ended
+    return row + better, row + worse, gap, first == second, is_open_ended
 
 
 def _ranked(group: ScoredGroup, row: int) -> list[tuple[int, int]]:
@@ -232,10 +225,14 @@ def _attributes(groups: Sequence[ScoredGroup], model: RewardModel) -> Tensor | N
 class RewardLearner:
     """Updates one reward model."""
 
-    def __init__(self, model: RewardModel, loss: RewardLossConfig, config: OptimConfig) -> None:
+    def __init__(
+        self, model: RewardModel, loss: RewardLossConfig, config: OptimConfig, *, seed: int = 0
+    ) -> None:
+        """`seed` draws what the adapters' dropout drops."""
         self.model = model
         self.loss = loss
         self.config = config
+        self.seed = seed
         self.rows: list[tuple[LossRow, Callable[[Seen], Tensor | None]]] = [
             (row, pkgutil.resolve_name(row.function))
             for row in losses_of(loss, model.heads.config, model.reader.config).values()
@@ -251,27 +248,31 @@ class RewardLearner:
     def step(self, batches: Sequence[RewardBatch]) -> StepReport:
         """One update per batch, in order."""
         started = time.perf_counter()
-        metrics = values(merge([self._update(batch) for batch in batches]))
+        metrics = values(merge([self._update(batch, index) for index, batch in enumerate(batches)]))
         self.num_steps += 1
         release_memory()
         return StepReport(metrics=metrics | {"timing_s/learn": time.perf_counter() - started})
 
-    def _update(self, batch: RewardBatch) -> Mapping[str, Metric]:
+    def _update(self, batch: RewardBatch, number: int) -> Mapping[str, Metric]:
         self.model.heads.train()
         shares: list[Mapping[str, Metric]] = []
         reads: list[Readout] = []
-        for micro in batch.micro:
-            read = self.model.read(micro.plan)
-            terms = self._terms(micro, read, batch.totals)
-            total = torch.stack([read.u_B.sum() * 0.0, *terms.values()]).sum()
-            total.backward()  # type: ignore[no-untyped-call]
+        for index, micro in enumerate(batch.micro):
+            with self.model.trunk.dropout(derive_seed(self.seed, "dropout", self.num_steps, number, index)):
+                read = self.model.read(micro.plan)
+                terms = self._terms(micro, read, batch.totals)
+                total = torch.stack([read.u_B.sum() * 0.0, *terms.values()]).sum()
+                total.backward()  # type: ignore[no-untyped-call]
             shares.append(_measured(micro, read, terms, self.model))
             reads.append(_detached(read))
-        self.model.heads.observe(_joined(reads))
+        read = _joined(reads)
+        self.model.heads.observe(read)
         rate = learning_rate(self.config, self.num_steps)
         norm, finite = self.optimizer.step(rate)
         self.model.trunk.version += 1
+        spread = {"reward_health/u_std": Mean(float(read.u_B.std()), 1)} if len(read.u_B) > 1 else {}
         return merge(shares) | {
+            **spread,
             "grad_norm": Mean(norm if finite else 0.0, 1),
             "learning_rate": Mean(rate, 1),
             "signal/nonfinite_updates": Sum(float(not finite)),

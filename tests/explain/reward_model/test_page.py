@@ -71,6 +71,10 @@ def test_what_is_missing_has_no_section() -> None:
     assert {"benches", "agreement", "worst"}.isdisjoint(found.ids)
     nothing = page_html(summarise([pair(None, 0.1)], name="rm"))
     assert "No pair could be judged (1 without a score, 0 ties)." in nothing
+    collapsed = dataclasses.replace(summarise([], name="rm"), alarms=("at step 3 it collapsed",))
+    assert (
+        verdict(collapsed) == "No pair could be judged (0 without a score, 0 ties); at step 3 it collapsed."
+    )
     assert 'id="pictures"' in nothing  # the one score there is still has its histogram
     assert 'id="accuracy"' not in nothing
 

@@ -19,7 +19,7 @@ def test_everything_is_there() -> None:
         runs=[(10, rows), (20, rows)],
     )
     empty = [field.name for field in dataclasses.fields(found) if not getattr(found, field.name)]
-    assert empty == ["version", "matrix", "benches"]
+    assert empty == ["version", "matrix", "benches", "samples", "alarms"]
     assert list(found.slices) == ["source", "subset", "length", "longer side"]  # one domain is no slice
     assert found.accuracy.num_unscored == sum(row.difference is None for row in rows) == 6
     assert found.scores is not None

@@ -26,11 +26,6 @@ VERDICT = "verdict"
 """The rating that holds a rule's verdict: 1 right, less is wrong."""
 
 
-def verdict_word(value: float | None) -> str | None:
-    """A rule's verdict in the word that a reward model is shown."""
-    return None if value is None else "right" if value >= 1.0 else "wrong"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One judged answer."""

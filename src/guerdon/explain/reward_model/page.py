@@ -65,12 +65,12 @@ def verdict(summary: Summary) -> str:
     """One sentence: how often right, how sure is that, and what speaks against it."""
     found = summary.accuracy
     if found.share is None:
-        parts = [f"No pair could be judged ({found.num_unscored:,} without a score, {found.num_ties:,} ties)"]
-        return f"{parts[0]}."
-    text = (
-        f"The chosen answer wins in {amount(found.share.value, '%')} of {found.num_decided:,} pairs "
-        f"(95\u00a0% interval {span(found.share, '%')})"
-    )
+        text = f"No pair could be judged ({found.num_unscored:,} without a score, {found.num_ties:,} ties)"
+    else:
+        text = (
+            f"The chosen answer wins in {amount(found.share.value, '%')} of {found.num_decided:,} pairs "
+            f"(95\u00a0% interval {span(found.share, '%')})"
+        )
     doubts = list(_doubts(summary))
     return f"{text}; {', '.join(doubts)}." if doubts else f"{text}."
 
@@ -84,6 +84,7 @@ def _doubts(summary: Summary) -> Iterator[str]:
         yield f"{change(bias.change.value, '%')} points when length is taken out"
     if summary.scores and summary.scores.everything.saturated > 0.5:
         yield f"{amount(summary.scores.everything.saturated, '%')} of the scores are saturated"
+    yield from summary.alarms[-1:]
 
 
 def facts(summary: Summary) -> dict[str, str]:
@@ -100,6 +101,7 @@ def facts(summary: Summary) -> dict[str, str]:
         rows["Saturated scores"] = amount(every.saturated, "%")
         if summary.scores.open_closed_distance is not None:
             rows["Open against closed"] = number(summary.scores.open_closed_distance)
+    rows |= _sample_facts(summary.samples)
     if summary.length:
         rows |= _length_facts(summary)
     if summary.ties:
@@ -110,6 +112,18 @@ def facts(summary: Summary) -> dict[str, str]:
         rows["Unanimous"] = f"{_share_text(team.unanimous)} of {team.num_unanimous:,}"
         rows["Divided"] = f"{_share_text(team.divided)} of {team.num_divided:,}"
     return {name: value for name, value in rows.items() if value}
+
+
+def _sample_facts(found: Mapping[str, float]) -> dict[str, str]:
+    """On answers of the policy that the model will judge."""
+    rows = {}
+    if {"score_mean", "score_std"} <= found.keys():
+        rows["Samples, mean and spread"] = f"{number(found['score_mean'])} ± {number(found['score_std'])}"
+    if "saturated" in found:
+        rows["Saturated samples"] = amount(found["saturated"], "%")
+    if "open_closed_distance" in found:
+        rows["Samples, open against closed"] = number(found["open_closed_distance"])
+    return rows
 
 
 def _length_facts(summary: Summary) -> dict[str, str]:

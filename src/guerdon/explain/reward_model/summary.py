@@ -77,6 +77,10 @@ class Summary:
     """Every model against every other; None: there is one."""
     benches: tuple[BenchResult, ...] = ()
     worst: tuple[ScoredPair, ...] = ()
+    samples: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Of the scores of the policy's samples: score_mean, score_std, saturated, u_std, open_closed_distance."""
+    alarms: tuple[str, ...] = ()
+    """That scores have collapsed, as the run told it."""
 
     def record(self) -> dict[str, Json]:
         """Everything as JSON, without the texts of the worst mistakes."""

@@ -183,11 +183,11 @@ class CosineLengthVerifierConfig(VerifierConfig):
 
     def inner(self) -> VerifierConfig:
         """The inner verifier's own settings."""
-        return inner_config(self.verifier)
+        return _inner(self.verifier)
 
     @model_validator(mode="after")
     def _inner_is_right(self) -> Self:
-        inner_config(self.verifier)
+        _inner(self.verifier)
         return self
 
     def build(self) -> Verifier:
@@ -255,11 +255,11 @@ class HonestyVerifierConfig(VerifierConfig):
 
     def inner(self) -> VerifierConfig:
         """The inner verifier's own settings."""
-        return inner_config(self.verifier)
+        return _inner(self.verifier)
 
     @model_validator(mode="after")
     def _inner_is_right(self) -> Self:
-        inner_config(self.verifier)
+        _inner(self.verifier)
         return self
 
     def build(self) -> Judge:
@@ -284,11 +284,11 @@ class ReasonableVerifierConfig(VerifierConfig):
 
     def inner(self) -> VerifierConfig:
         """The inner verifier's own settings."""
-        return inner_config(self.verifier)
+        return _inner(self.verifier)
 
     @model_validator(mode="after")
     def _inner_is_right(self) -> Self:
-        inner_config(self.verifier)
+        _inner(self.verifier)
         return self
 
     def build(self) -> Judge:
@@ -298,7 +298,7 @@ class ReasonableVerifierConfig(VerifierConfig):
         return ReasonableJudge(self)
 
 
-def inner_config(table: dict[str, Any]) -> VerifierConfig:
+def _inner(table: dict[str, Any]) -> VerifierConfig:
     """The settings of a verifier inside another one.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from guerdon.core.errors import PluginError
 from guerdon.core.types import Part, RolloutGroup
 from guerdon.rewards.config import VerifierConfig
 
@@ -13,6 +14,11 @@ class Inner:
     """Asks a verifier or a judge about a whole group."""
 
     def __init__(self, config: VerifierConfig) -> None:
+        if config.reads:
+            raise PluginError(
+                f"{', '.join(config.reads)}: belongs to a part of the rubric itself; inside another part nobody computes "
+                "what it names: remove the key, or make this a part of its own"
+            )
         self._verifier: Any = config.build()
 
     async def verdicts(self, group: RolloutGroup) -> list[Part]:

@@ -17,7 +17,7 @@ from guerdon.core.seeds import content_hash
 from guerdon.models import attention, fetch, packed_ops
 from guerdon.models.config import ModelConfig
 from guerdon.models.lora import with_adapters
-from guerdon.models.memory import bound_kernel_cache
+from guerdon.models.memory import bound_kernel_cache, keep_pages
 from guerdon.models.policy import Policy
 from guerdon.models.recompute import recompute_layers
 from guerdon.models.version import version_of
@@ -74,6 +74,7 @@ def load_backbone(config: ModelConfig, *, seed: int = 0, progress: fetch.Progres
     """
     _quiet()
     bound_kernel_cache()
+    keep_pages()
     attention.register()
     device = choose_device(config.device)
     model, tokenizer = _load(config, seed, progress)

@@ -99,7 +99,8 @@ def summary(found: dict[str, Any]) -> str:
         "",
         f"SmolLM2-135M, all weights, {found['settings']['steps']} steps of {found['settings']['pairs']} pairs (human "
         f"preferences, hh-rlhf harmless), medians over steps; {found['held_out']} held-out pairs. "
-        f"{place(found['machine'])}. Guerdon: {found['versions']['guerdon']}; TRL: {found['versions']['trl']}; seed {found['settings']['seed']}.",
+        f"{place(found['machine'])}. Guerdon: {found['versions']['guerdon']}; TRL: "
+        f"{found['versions']['trl']}; seed {found['settings']['seed']}.",
         "",
         "| | Guerdon | TRL | ratio |",
         "|---|---:|---:|---:|",

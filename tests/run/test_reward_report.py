@@ -28,7 +28,7 @@ def run(tmp_path: Path, *steps: tuple[str, int, float]) -> Path:
                 for index in range(12)
             )
             found = RewardEvaluation(label, step, judged, 1.0)
-            folder.append_eval(found.record(0))
+            folder.append_eval(found.record())
             rows = "".join(json.dumps(item.record()) + "\n" for item in judged)
             pairs_file(folder.path, label).write_text(rows)
         return folder.path

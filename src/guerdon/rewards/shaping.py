@@ -63,8 +63,8 @@ class Clip:
 class _At(NamedTuple):
     """What the samples of one length weigh together."""
 
-    count: int
-    """Those that weigh anything."""
+    number: int
+    """Of those that weigh anything."""
     weight: float
     value: float
     """Sum of their values, each times its weight."""
@@ -127,7 +127,7 @@ class LengthCurve:
         weighed = [
             (other, weight, self._at[other]) for other, weight in self._tricube(length) if weight > 1e-12
         ]
-        if sum(at.count for _, _, at in weighed) < 2:
+        if sum(at.number for _, _, at in weighed) < 2:
             return before
         total = math.fsum(weight * at.weight for _, weight, at in weighed)
         x = math.fsum(weight * at.weight * other for other, weight, at in weighed) / total

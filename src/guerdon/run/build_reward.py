@@ -249,7 +249,7 @@ def _evaluate(run: _Run, config: RewardRunConfig, label: str, step: int) -> Mapp
     run.display.begin(f"evaluating {label}", run.evaluator.num_ticks)
     with run.model.settled(run.reference, max_tokens=config.eval.max_tokens):
         found = run.evaluator.evaluate(label, step, tick=run.display.advance)
-    line = found.record(config.seed)
+    line = found.record()
     rows = "".join(json.dumps(item.record()) + "\n" for item in found.judged)
     write_file(pairs_file(run.folder.path, label), rows.encode())
     run.folder.append_eval(line)

@@ -174,7 +174,7 @@ def _measure_bench(model: RewardModel, source: str, file: EvalFile, display: Dis
     scores = _scores(model, asked, f"evaluating {file.label}", display)
     # Unsquashed: tanh makes large ones equal, and equal scores lose.
     values = [[u for _, u in row] for row in scores]
-    squashed = pairs_of(file.items, [[score for score, _ in row] for row in scores], domain=file.bench)
+    squashed = pairs_of(file.items, [[score for score, _ in row] for row in scores], name=file.bench)
     pairs = [
         dataclasses.replace(pair, chosen_u=row[0], rejected_u=row[item.num_correct])
         for pair, item, row in zip(squashed, file.items, values, strict=True)

@@ -6,25 +6,32 @@ One line of evals.jsonl an evaluation, and one row a pair in evals/LABEL.jsonl, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
-
-from guerdon.core.types import Json, Preference
-from guerdon.functional.calibrate import reliability
+from guerdon.core.types import Json, Preference, Problem
+from guerdon.explain.read import Interval
+from guerdon.explain.reward_model.measures import (
+    accuracy,
+    calibration,
+    distribution,
+    ks_distance,
+    scores_of,
+)
+from guerdon.explain.reward_model.rows import ScoredPair, pair_from
+from guerdon.explain.reward_model.summary import IN_CHARACTERS, IN_TOKENS, slice_name, slices
 from guerdon.models.reward import RewardModel, RewardScores
-from guerdon.run.evaluate import interval
+from guerdon.run.evaluate import MAX_SETS
 from guerdon.run.reward_source import shown_pair
 from guerdon.train.reward import OPEN_ENDED
 
-SATURATED = 0.98
-"""Scores beyond this, either way, say nothing about how much better."""
 MIN_STD = 0.05
 """A smaller deviation of the scores, which lie in [-1, 1], is a collapse."""
 MAX_SATURATED = 0.5
 """A larger share of saturated scores is a collapse."""
+MIN_SCORES = 8
+"""Fewer say nothing about a collapse."""
 CHUNK_PAIRS = 32
 """Pairs between two ticks of the progress bar."""
 
@@ -40,21 +47,9 @@ class JudgedPair(NamedTuple):
     chosen_members: tuple[float, ...] = ()
     """What each member of an ensemble says; empty: there is no ensemble, or not scored."""
     rejected_members: tuple[float, ...] = ()
-
-    @property
-    def gap(self) -> float | None:
-        """By how much u prefers the chosen response."""
-        if self.chosen_u is None or self.rejected_u is None:
-            return None
-        return self.chosen_u - self.rejected_u
-
-    @property
-    def hit(self) -> float | None:
-        """1: the chosen one wins, 0: it loses, one half: equal; None: a tie by label, or not scored."""
-        gap = self.gap
-        if gap is None or self.pair.tie:
-            return None
-        return 0.5 if gap == 0 else float(gap > 0)
+    chosen_tokens: int | None = None
+    """Of the text, by the model's tokenizer; None: not counted."""
+    rejected_tokens: int | None = None
 
     @property
     def is_open_ended(self) -> bool:
@@ -64,12 +59,13 @@ class JudgedPair(NamedTuple):
     def record(self) -> dict[str, Json]:
         """The row of evals/LABEL.jsonl."""
         pair = self.pair
-        subset = pair.problem.info.get("subset")
         return {
             "id": pair.problem.id,
-            "set": str(pair.problem.info.get("set", "")),
             "source": pair.source,
-            "subset": subset if isinstance(subset, str) else None,
+            "set": str(pair.problem.info.get("set", "")),
+            "data_set": _word(pair.problem, "source"),
+            "domain": _word(pair.problem, "domain"),
+            "subset": _word(pair.problem, "subset"),
             "tie": pair.tie,
             "margin": pair.margin,
             "open_ended": self.is_open_ended,
@@ -78,6 +74,8 @@ class JudgedPair(NamedTuple):
             "chosen_u": self.chosen_u,
             "rejected_u": self.rejected_u,
             **self._team(),
+            "chosen_tokens": self.chosen_tokens,
+            "rejected_tokens": self.rejected_tokens,
             "chosen_chars": len(pair.chosen),
             "rejected_chars": len(pair.rejected),
             "prompt": "\n".join(message.content for message in pair.problem.messages),
@@ -102,90 +100,73 @@ class RewardEvaluation:
     step: int
     judged: tuple[JudgedPair, ...]
     seconds: float
+    num_tokens: int = 0
+    """Read in that time."""
 
     @property
-    def scores(self) -> list[float]:
-        """Every score of a held-out response."""
-        return [s for item in self.judged for s in (item.chosen, item.rejected) if s is not None]
+    def pairs(self) -> list[ScoredPair]:
+        """As measures, page and table take them."""
+        return [
+            pair_from(item.record(), f"{self.label}, pair {number}")
+            for number, item in enumerate(self.judged, start=1)
+        ]
 
     def collapse(self) -> str | None:
         """What is wrong with the distribution of scores, in words; None: nothing."""
-        scores = torch.tensor(self.scores)
-        if len(scores) < 8:
+        found = distribution(scores_of(self.pairs))
+        if found is None or found.count < MIN_SCORES:
             return None
-        std, saturated = float(scores.std()), float((scores.abs() > SATURATED).float().mean())
-        if std < MIN_STD:
-            return f"scores are nearly constant (std {std:.3f} on held-out responses, below {MIN_STD})"
-        if saturated > MAX_SATURATED:
-            return f"{saturated:.0%} of the scores on held-out responses are at -1 or 1"
+        if found.std < MIN_STD:
+            return f"scores are nearly constant (std {found.std:.3f} on held-out responses, below {MIN_STD})"
+        if found.saturated > MAX_SATURATED:
+            return f"{found.saturated:.0%} of the scores on held-out responses are at -1 or 1"
         return None
 
-    def record(self, seed: int) -> dict[str, Json]:
-        """The line of evals.jsonl.
-
-        Args:
-            seed: of the bootstrap.
-        """
-        hits = [item.hit for item in self.judged if item.hit is not None]
-        metrics: dict[str, Json] = {}
-        if hits:
-            metrics["accuracy"] = interval(hits, seed)
-        for name, items in self._slices().items():
-            if items and len(items) < len(hits):
-                metrics[f"accuracy/{name}"] = interval(items, seed)
-        metrics |= {name: {"value": value} for name, value in self._health().items()}
+    def record(self) -> dict[str, Json]:
+        """The line of evals.jsonl; intervals of accuracies are Wilson's."""
+        pairs = self.pairs
+        metrics: dict[str, Json] = dict(_accuracies(pairs))
+        metrics |= {name: {"value": value} for name, value in _health(pairs).items()}
         return {
             "label": self.label,
             "stage": "rm",
             "step": self.step,
             "num_problems": len(self.judged),
-            "num_unscored": sum(item.gap is None for item in self.judged),
+            "num_unscored": sum(pair.difference is None for pair in pairs),
             "time": self.seconds,
             "metrics": metrics,
-            "per_problem": {"accuracy": list(hits)},
+            "per_problem": {"accuracy": [pair.hit for pair in pairs if pair.hit is not None]},
         }
 
-    def _slices(self) -> dict[str, list[float]]:
-        """Hits by source, by set, and by whether the chosen response is the longer one."""
-        found: dict[str, list[float]] = {}
-        for item in self.judged:
-            if item.hit is None:
-                continue
-            chosen, rejected = len(item.pair.chosen), len(item.pair.rejected)
-            longer = "" if chosen == rejected else "chosen longer" if chosen > rejected else "chosen shorter"
-            names = [
-                f"source {item.pair.source}",
-                f"set {item.pair.problem.info.get('set', '')}",
-                f"set {item.pair.problem.info.get('set', '')}, {item.pair.problem.info.get('subset')}",
-                longer,
-            ]
-            for name in filter(None, names):
-                if not name.endswith(", None"):
-                    found.setdefault(name, []).append(item.hit)
-        return dict(sorted(found.items()))
 
-    def _health(self) -> dict[str, float]:
-        """Distribution of the scores, and calibration of the differences."""
-        scores = torch.tensor(self.scores)
-        found: dict[str, float] = {}
-        if len(scores) > 1:
-            found["score_mean"] = float(scores.mean())
-            found["score_std"] = float(scores.std())
-            found["saturated"] = float((scores.abs() > SATURATED).float().mean())
-        gaps = [(item.gap, item.hit) for item in self.judged if item.gap is not None and item.hit is not None]
-        if gaps:
-            chance = torch.tensor([gap for gap, _ in gaps]).sigmoid()
-            # A wrong verdict is a right one about the other side: confidence lies in 0.5 .. 1.
-            sure, hit = torch.maximum(chance, 1 - chance), (chance > 0.5).float()
-            found["calibration_error"] = float(reliability(sure, hit).error)
-        spread = ks_distance(*(self._of(open_ended) for open_ended in (True, False)))
-        if spread is not None:
-            found["open_closed_distance"] = spread
-        return found
+def _accuracies(pairs: Sequence[ScoredPair]) -> Iterator[tuple[str, Json]]:
+    """Of all pairs, and of each slice that has not too many parts to be read."""
 
-    def _of(self, open_ended: bool) -> list[float]:
-        items = [item for item in self.judged if item.is_open_ended is open_ended]
-        return [s for item in items for s in (item.chosen, item.rejected) if s is not None]
+    def entry(share: Interval) -> Json:
+        return {"value": share.value, "low": share.low, "high": share.high}
+
+    everything = accuracy(pairs).share
+    if everything is not None:
+        yield "accuracy", entry(everything)
+    found = slices(pairs)
+    if IN_TOKENS in found:
+        found.pop(IN_CHARACTERS, None)  # the same once more; the page has both
+    for kind, table in found.items():
+        for part, item in table.items() if len(table) <= MAX_SETS else ():
+            if item.share is not None:
+                yield f"accuracy/{slice_name(kind, part)}", entry(item.share)
+
+
+def _health(pairs: Sequence[ScoredPair]) -> dict[str, float]:
+    """Distribution of the scores, and calibration of the differences."""
+    found: dict[str, float] = {}
+    scores, stated = distribution(scores_of(pairs)), calibration(pairs)
+    if scores is not None and scores.count > 1:
+        found |= {"score_mean": scores.mean, "score_std": scores.std, "saturated": scores.saturated}
+    if stated is not None:
+        found["calibration_error"] = stated.error
+    distance = ks_distance(*(scores_of(pairs, open_ended=kind) for kind in (True, False)))
+    return found if distance is None else {**found, "open_closed_distance": distance}
 
 
 class RewardEvaluator:
@@ -205,23 +186,29 @@ class RewardEvaluator:
         """Score both sides of every pair."""
         started = time.perf_counter()
         judged: list[JudgedPair] = []
+        num_tokens = 0
         for start in range(0, len(self.pairs), CHUNK_PAIRS):
-            judged += self._judge(self.pairs[start : start + CHUNK_PAIRS])
+            pairs = self.pairs[start : start + CHUNK_PAIRS]
+            items = [shown_pair(pair)._replace(critiques=None) for pair in pairs]
+            found = self.model.score(items, max_tokens=self.max_tokens)
+            judged += [self._judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
+            num_tokens += sum(scores.num_tokens for scores in found)
             if tick:
                 tick()
-        return RewardEvaluation(label, step, tuple(judged), time.perf_counter() - started)
+        return RewardEvaluation(label, step, tuple(judged), time.perf_counter() - started, num_tokens)
 
-    def _judge(self, pairs: Sequence[Preference]) -> list[JudgedPair]:
-        items = [shown_pair(pair)._replace(critiques=None) for pair in pairs]
-        found = self.model.score(items, max_tokens=self.max_tokens)
-        return [_judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
+    def _judged(self, pair: Preference, scores: RewardScores) -> JudgedPair:
+        chosen, rejected = map(_known, scores.score_B.tolist())
+        chosen_u, rejected_u = map(_known, scores.u_B.tolist())
+        teams = _members(scores, 0), _members(scores, 1)
+        lengths = self.model.count_tokens(pair.chosen), self.model.count_tokens(pair.rejected)
+        return JudgedPair(pair, chosen, rejected, chosen_u, rejected_u, *teams, *lengths)
 
 
-def _judged(pair: Preference, scores: RewardScores) -> JudgedPair:
-    chosen, rejected = map(_known, scores.score_B.tolist())
-    chosen_u, rejected_u = map(_known, scores.u_B.tolist())
-    teams = _members(scores, 0), _members(scores, 1)
-    return JudgedPair(pair, chosen, rejected, chosen_u, rejected_u, *teams)
+def _word(problem: Problem, column: str) -> str | None:
+    """A column of the row that nothing else has used, where it holds text."""
+    value = problem.info.get(column)
+    return value if isinstance(value, str) else None
 
 
 def _members(scores: RewardScores, side: int) -> tuple[float, ...]:
@@ -229,20 +216,6 @@ def _members(scores: RewardScores, side: int) -> tuple[float, ...]:
         return ()
     values = tuple(float(value) for value in scores.members_EB[:, side].tolist())
     return () if any(value != value for value in values) else values
-
-
-def ks_distance(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Kolmogorov-Smirnov distance of two samples, 0..1; None where one is empty.
-
-    >>> ks_distance([0.0, 1.0], [2.0, 3.0])
-    1.0
-    """
-    if not first or not second:
-        return None
-    one, two = torch.tensor(sorted(first)), torch.tensor(sorted(second))
-    at = torch.cat([one, two])
-    below = [torch.searchsorted(side, at, right=True) / len(side) for side in (one, two)]
-    return float((below[0] - below[1]).abs().max())
 
 
 def _known(value: float) -> float | None:

@@ -229,7 +229,7 @@ def test_unknown_benchmark_and_wrong_number_of_scores() -> None:
 
 
 def test_pairs_for_the_measures() -> None:
-    found = pairs_of(pairwise_rows("hep-go"), [(1.0, None)], domain="RewardBench")[0]
+    found = pairs_of(pairwise_rows("hep-go"), [(1.0, None)], name="RewardBench")[0]
     assert (found.id, found.subset, found.chosen_score, found.rejected_score) == (
         "RewardBench/0",
         "hep-go",

@@ -131,15 +131,14 @@ def recognise_bench(row: Mapping[str, Json]) -> str | None:
     return "rewardbench" if plain and row.get("subset") in known else None
 
 
-def pairs_of(items: Sequence[BenchItem], scores: Sequence[Scores], *, domain: str) -> list[ScoredPair]:
+def pairs_of(items: Sequence[BenchItem], scores: Sequence[Scores], *, name: str) -> list[ScoredPair]:
     """One pair an item for the measures: the first right answer against the first wrong one."""
     return [
         ScoredPair(
-            id=f"{domain}/{item.id}", source=domain, subset=item.subset, domain=domain,
+            id=f"{name}/{item.id}", data_set=name, subset=item.subset,
             chosen_score=row[0], rejected_score=row[item.num_correct], prompt=item.messages[-1].content,
             chosen=item.answers[0], rejected=item.answers[item.num_correct],
-            chosen_tokens=len(item.answers[0]), rejected_tokens=len(item.answers[item.num_correct]),
-            length_unit="characters",
+            chosen_chars=len(item.answers[0]), rejected_chars=len(item.answers[item.num_correct]),
         )
         for item, row in _matched(items, scores)
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from guerdon.explain.reward_model.benches import BenchResult
 from guerdon.explain.reward_model.measures import Accuracy
 from guerdon.explain.reward_model.pictures import pictures
 from guerdon.explain.reward_model.rows import ScoredPair
-from guerdon.explain.reward_model.summary import Summary
+from guerdon.explain.reward_model.summary import IN_CHARACTERS, IN_TOKENS, Summary
 from guerdon.explain.tables import interval_bar
 from guerdon.explain.words import amount, change, is_clear, plain, span
 from guerdon.explain.write import replace_file
@@ -161,10 +161,8 @@ def _accuracies(summary: Summary) -> str:
         kept = replace(summary.accuracy, share=summary.length.after)
         rows.append(_row("All pairs, length taken out", kept, kept))
     for name, table in summary.slices.items():
-        unit = f" of the longer answer, {summary.length_unit}" if name == "length" else ""
-        rows.append(
-            f'<tr class="group-head"><th scope="colgroup" colspan="4">By {visible(name + unit)}</th></tr>'
-        )
+        title = f"{name}, of the longer answer" if name in (IN_TOKENS, IN_CHARACTERS) else name
+        rows.append(f'<tr class="group-head"><th scope="colgroup" colspan="4">By {visible(title)}</th></tr>')
         shown = list(table.items())[:MAX_ROWS]
         rows += [_row(label, item, summary.accuracy) for label, item in shown]
         if len(table) > MAX_ROWS:
@@ -329,7 +327,9 @@ def _worst(summary: Summary) -> str:
 
 
 def _mistake(pair: ScoredPair) -> str:
-    labels = " · ".join(filter(None, (pair.source, pair.subset, pair.domain, pair.id)))[:200]
+    labels = " · ".join(
+        filter(None, (pair.source, pair.set, pair.data_set, pair.domain, pair.subset, pair.id))
+    )[:200]
     gap = (
         f"{number(-pair.difference)} in favour of the rejected answer" if pair.difference is not None else ""
     )

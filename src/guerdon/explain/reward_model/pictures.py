@@ -12,7 +12,7 @@ from guerdon.explain.panels import Entry, Panel
 from guerdon.explain.plots import Across, Column, Trace, categories, columns, traces
 from guerdon.explain.read import Interval
 from guerdon.explain.reward_model.measures import Histogram
-from guerdon.explain.reward_model.summary import Summary
+from guerdon.explain.reward_model.summary import IN_CHARACTERS, IN_TOKENS, Summary
 from guerdon.explain.words import amount, change
 
 _SIDES = {"chosen": "c1", "rejected": "c2", "open-ended": "c3", "closed": "c1"}
@@ -36,7 +36,8 @@ def pictures(summary: Summary) -> list[Panel]:
 
 
 def _by_length(summary: Summary) -> Panel | None:
-    table = summary.slices.get("length", {})
+    kind = IN_TOKENS if IN_TOKENS in summary.slices else IN_CHARACTERS
+    table, unit = summary.slices.get(kind, {}), kind.rpartition(" ")[2]
     known = [(name, item.share, item.num_decided) for name, item in table.items() if item.share][
         :_MAX_BUCKETS
     ]
@@ -53,8 +54,8 @@ def _by_length(summary: Summary) -> Panel | None:
         drawing=traces(
             [_level(0.5, -0.5, len(known) - 0.5), _whiskered("accuracy", list(enumerate(shares)))],
             Axes(f"Accuracy by length of the longer answer, {len(known)} buckets", "%", "always"),
-            categories([name for name, _, _ in known], f"{summary.length_unit} of the longer answer"),
-            tips=[f"{name} {summary.length_unit}, {count:,} pairs" for name, _, count in known],
+            categories([name for name, _, _ in known], f"{unit} of the longer answer"),
+            tips=[f"{name} {unit}, {count:,} pairs" for name, _, count in known],
         ),
     )
 

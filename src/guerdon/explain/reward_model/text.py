@@ -11,7 +11,7 @@ from __future__ import annotations
 from guerdon.explain.reward_model.agreement import AgreementMatrix
 from guerdon.explain.reward_model.measures import Accuracy
 from guerdon.explain.reward_model.page import facts
-from guerdon.explain.reward_model.summary import Summary
+from guerdon.explain.reward_model.summary import Summary, slice_name
 from guerdon.explain.terminal import aligned, plain_ascii
 from guerdon.explain.words import change, plain, span
 
@@ -53,10 +53,7 @@ def _accuracies(summary: Summary) -> list[str]:
             ]
         )
     for name, table in summary.slices.items():
-        rows += [
-            _row(label if name == "longer side" else f"{name} {label}", item)
-            for label, item in list(table.items())[:MAX_ROWS]
-        ]
+        rows += [_row(slice_name(name, label), item) for label, item in list(table.items())[:MAX_ROWS]]
         if len(table) > MAX_ROWS:
             rows.append([f"{name}: {len(table) - MAX_ROWS:,} more", "", "", ""])
     return aligned(rows)  # fmt: skip

@@ -50,6 +50,15 @@ def span(interval: Interval, unit: str) -> str:
     return f"{plain(interval.low, unit)} to {plain(interval.high, unit)}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "tie"), counted(1200, "tie")
+    ('1 tie', '1,200 ties')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def change_unit(unit: str) -> str:
     """Shares differ by percentage points.
 

@@ -18,6 +18,7 @@ from guerdon.core.errors import MissingExtraError, ModelError, did_you_mean
 from guerdon.core.seeds import content_hash
 from guerdon.models import attention, fetch
 from guerdon.models.config import LoraConfig, ModelConfig
+from guerdon.models.hub import check_hub_name
 from guerdon.models.memory import bound_kernel_cache
 from guerdon.models.policy import Policy
 
@@ -169,8 +170,7 @@ def _resolve(source: str, progress: fetch.Progress | None) -> str | Path:
     if path.is_dir():
         _check_folder(path)
         return path
-    if source.startswith((".", "/", "~")):
-        raise ModelError(f"model.source: {path}: no such folder")
+    check_hub_name(source)
     return source
 
 

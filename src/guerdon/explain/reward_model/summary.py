@@ -60,7 +60,11 @@ class Summary:
     """What was measured; what was not there is None or empty."""
 
     name: str
+    data: str = ""
+    """What it was measured on."""
     version: str = ""
+    tokens_per_s: float | None = None
+    """Read while scoring; None: not counted."""
     accuracy: Accuracy
     slices: Mapping[str, Mapping[str, Accuracy]]
     """By source, set, data set, domain, subset, length, and by which side is longer."""

@@ -131,8 +131,8 @@ def _summary(
 ) -> Summary:
     here = found[source, file.label]
     others = {other: found[other, file.label].pairs for other in sources if other != source}
-    config = _run_config(source) if with_runs else None
-    runs = accuracy_by_pairs_seen(Path(source).expanduser(), config) if config else []
+    is_run = with_runs and _run_config(source) is not None
+    runs = accuracy_by_pairs_seen(Path(source).expanduser()) if is_run else []
     summary = summarise(
         here.pairs,
         name=f"{source} on {file.label}",

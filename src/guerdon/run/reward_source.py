@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from guerdon.core.errors import DataError
 from guerdon.core.metrics import Metric, Sum
@@ -23,6 +23,7 @@ from guerdon.core.types import (
     Turn,
 )
 from guerdon.models.reward import RewardModel, Shown
+from guerdon.models.reward_input import Encoded
 from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN
 
 RATING = "score"
@@ -52,6 +53,18 @@ class PreferenceSource:
         self.too_long = too_long
         self.scale = rating_scale(pairs)
         self.metrics: dict[str, Metric] = {}
+        self._fits: dict[str, bool] = {}
+
+    def num_different(self, names: Iterable[str]) -> int:
+        """How many different pairs these are, without those that are too long to be learned from.
+
+        Args:
+            names: ids of `problems`; a mix by weight may hold one pair under several.
+        """
+        for name in (names := list(names)):
+            if name not in self._fits:
+                self._encode(name)
+        return len({id(self.pairs[name]) for name in names if self._fits[name]})
 
     @property
     def problems(self) -> list[Problem]:
@@ -71,8 +84,7 @@ class PreferenceSource:
 
     def _group(self, name: str) -> ScoredGroup | None:
         pair = self.pairs[name]
-        shown = shown_pair(pair)
-        encoded = self.model.encode(*shown) if self.writes else self.model.encode(*shown[:3])
+        encoded = self._encode(name)
         starts = encoded.critique_starts
         rollouts = []
         for index, (text, ids) in enumerate(
@@ -98,6 +110,12 @@ class PreferenceSource:
         problem = dataclasses.replace(pair.problem, id=name)
         group = RolloutGroup(problem=problem, rollouts=tuple(rollouts))
         return ScoredGroup(group=group, scores=self._scores(pair))
+
+    def _encode(self, name: str) -> Encoded:
+        shown = shown_pair(self.pairs[name])
+        encoded = self.model.encode(*shown) if self.writes else self.model.encode(*shown[:3])
+        self._fits[name] = None not in encoded.responses
+        return encoded
 
     def _scores(self, pair: Preference) -> tuple[Score, ...]:
         labels = (0.5, 0.5) if pair.tie else (1.0, 0.0)

@@ -72,7 +72,7 @@ def test_rewardbench_weights_subsets_by_their_official_counts() -> None:
     )  # fmt: skip
     assert found.notes == [
         "Missing: alpacaeval-length, alpacaeval-hard, mt-bench-easy, Chat Hard, Safety, hep-cpp and 4 more; "
-        "it compares with no leaderboard."
+        "so the overall number compares with no leaderboard."
     ]
     assert found.details["unheard-of"].value == 1.0
 
@@ -109,7 +109,7 @@ def test_items_without_all_scores_are_left_out() -> None:
     nothing = score_rewardbench(pairwise_rows("hep-go"), [(None, 0.0)])
     assert (nothing.overall, nothing.sections) == (None, {})
     assert nothing.notes == [
-        "Missing: Chat, Chat Hard, Safety, Reasoning; there is no overall number.",
+        "Missing: Chat, Chat Hard, Safety, Reasoning; so the overall number is not there.",
         "Left out for a missing score: 1 item.",
     ]
 

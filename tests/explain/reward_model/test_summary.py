@@ -19,7 +19,7 @@ def test_everything_is_there() -> None:
         runs=[(10, rows), (20, rows)],
     )
     empty = [field.name for field in dataclasses.fields(found) if not getattr(found, field.name)]
-    assert empty == ["version", "matrix", "benches"]
+    assert empty == ["data", "version", "tokens_per_s", "matrix", "benches"]
     assert list(found.slices) == [
         "source",
         "subset",

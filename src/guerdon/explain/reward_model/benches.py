@@ -108,10 +108,8 @@ class BenchResult:
         if self.missing:
             more = len(self.missing) - MAX_NAMES
             names = ", ".join(self.missing[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
-            lacks = (
-                "there is no overall number" if self.official is None else "it compares with no leaderboard"
-            )
-            found.append(f"Missing: {names}; {lacks}.")
+            lacks = "compares with no leaderboard" if self.official else "is not there"
+            found.append(f"Missing: {names}; so the overall number {lacks}.")
         if self.num_unscored:
             found.append(f"Left out for a missing score: {counted(self.num_unscored, 'item')}.")
         return found

@@ -13,7 +13,7 @@ from guerdon.explain.plots import Across, Column, Trace, categories, columns, tr
 from guerdon.explain.read import Interval
 from guerdon.explain.reward_model.measures import Histogram
 from guerdon.explain.reward_model.summary import IN_CHARACTERS, IN_TOKENS, Summary
-from guerdon.explain.words import amount, change
+from guerdon.explain.words import amount, plain
 
 _SIDES = {"chosen": "c1", "rejected": "c2", "open-ended": "c3", "closed": "c1"}
 _MAX_BUCKETS = 8
@@ -194,13 +194,14 @@ def _best_of_gold(summary: Summary) -> Panel | None:
     found = summary.best_of
     if found is None:
         return None
+    worth = " A benchmark’s right answers are worth 1, the wrong ones 0." if summary.benches else ""
     numbers = range(1, len(found.gold) + 1)
     best = tuple((float(n), value) for n, value in enumerate(found.oracle, start=1))
     chance = found.gold[0].value
     return Panel(
         title="Best of n: worth",
         meaning=f"Mean worth of the answer that the model picks out of n, over {found.num_prompts:,} prompts, exact over "
-        "all subsets, with bootstrap intervals; and of the best one there is. Dashed: picking at random.",
+        f"all subsets, with bootstrap intervals; and of the best one there is. Dashed: picking at random.{worth}",
         unit="",
         summary=f"{number(chance)} → {number(found.gold[-1].value)}",
         legend=(Entry("c1", "picked"), Entry("c3", "best there is")),
@@ -245,21 +246,22 @@ def _scaling(summary: Summary) -> Panel | None:
     numbers = [count for count, _ in found.means]
     low, high = math.log2(numbers[0]), math.log2(numbers[-1])
     room = 0.06 * (high - low)
-    gain = found.per_doubling
     points = [(math.log2(point.num_pairs), point.share) for point in found.points]
-    whiskers = _whiskered("runs", points)
     return Panel(
-        title="Scaling",
-        meaning="Accuracy by number of training pairs: one point for each trained model, with its Wilson interval; the "
-        "line joins the means. The horizontal axis is logarithmic.",
+        title="Accuracy by pairs seen",
+        meaning="One model as it grows: accuracy on the held-out pairs by the number of different training pairs it has "
+        "seen; the last point is after all passes over them. Wilson intervals. The horizontal axis is logarithmic.",
         unit="%",
-        summary=f"{change(gain, '%')} points per doubling" if gain is not None else "",
-        legend=(Entry("held", "run, with 95 % interval"), Entry("c1", "mean")),
+        summary=f"{plain(found.means[0][1], '%')} → {amount(found.means[-1][1], '%')}",
+        legend=(Entry("held", "evaluation, with 95 % interval"),),
         drawing=traces(
-            [Trace("mean", tuple((math.log2(n), mean) for n, mean in found.means), "c1"), whiskers],
-            Axes("Accuracy against the number of training pairs", "%"),
-            Across("training pairs", low - room, high + room, _sparse(numbers)),
-            tips=[f"{count:,} training pairs" for count in numbers],
+            [
+                Trace("mean", tuple((math.log2(n), mean) for n, mean in found.means), "c1"),
+                _whiskered("accuracy", points),
+            ],
+            Axes("Accuracy against the number of training pairs seen", "%"),
+            Across("training pairs seen", low - room, high + room, _sparse(numbers)),
+            tips=[f"{count:,} training pairs seen" for count in numbers],
         ),
     )
 

@@ -74,14 +74,10 @@ def test_the_results_of_several_sets_stay_on_the_page(browser: Any, mixed: Path,
     page = Visit(browser, mixed, width, "light").page
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     # Bars of negative values stand left of their mark at 0, and not all at one end.
-    dots, zeros = (
-        page.locator("tr", has_text="Value, lists")
-        .locator(f".ibar {tag}")
-        .evaluate_all(
-            "items => items.map((item) => item.getBoundingClientRect().left - item.parentElement.getBoundingClientRect().left)"
-        )
-        for tag in ("b", "u")
-    )
+    offsets = """items => items.map((one) =>
+        one.getBoundingClientRect().left - one.parentElement.getBoundingClientRect().left)"""
+    bars = page.locator("tr", has_text="Value, lists").locator(".ibar")
+    dots, zeros = (bars.locator(tag).evaluate_all(offsets) for tag in ("b", "u"))
     assert len(dots) == len(zeros) == 3
     assert dots[0] < dots[1] < dots[2] < min(zeros)
 

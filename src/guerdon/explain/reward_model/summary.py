@@ -149,6 +149,8 @@ def slices(pairs: Sequence[ScoredPair]) -> dict[str, dict[str, Accuracy]]:
         IN_CHARACTERS: accuracy_by_length(pairs, lambda pair: pair.chars),
         LONGER_SIDE: accuracy_by(pairs, which_is_longer),
     }
+    if found[IN_CHARACTERS] == found[IN_TOKENS]:  # a tokenizer of characters
+        del found[IN_CHARACTERS]
     return {name: table for name, table in found.items() if len(table) > 1}
 
 

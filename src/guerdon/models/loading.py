@@ -18,7 +18,7 @@ from guerdon.models import attention, fetch, packed_ops
 from guerdon.models.config import ModelConfig
 from guerdon.models.hub import check_hub_name
 from guerdon.models.lora import with_adapters
-from guerdon.models.memory import bound_kernel_cache
+from guerdon.models.memory import bound_kernel_cache, keep_pages
 from guerdon.models.policy import Policy
 from guerdon.models.recompute import recompute_layers
 from guerdon.models.version import version_of
@@ -76,6 +76,7 @@ def load_backbone(config: ModelConfig, *, seed: int = 0, progress: fetch.Progres
     fetch.check_source(config.source)  # before transformers is imported, which takes seconds
     _quiet()
     bound_kernel_cache()
+    keep_pages()
     attention.register()
     device = choose_device(config.device)
     model, tokenizer = _load(config, seed, progress)

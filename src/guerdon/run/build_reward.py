@@ -119,6 +119,8 @@ class _Run:
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
     evals: list[Mapping[str, Any]] = field(default_factory=list)
+    num_seen: Callable[[int], int] = lambda _step: 0
+    """How many different pairs the model has learned from by the end of a step."""
 
 
 @contextmanager
@@ -246,6 +248,10 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
     problems = run.source.problems
     feed = Feed(problems, seed=derive_seed(config.seed, STAGE), shuffle=True)
     size = min(config.train.batch_size, len(problems))
+    run.num_seen = lambda step: run.source.num_different(
+        problem.id
+        for problem in Feed(problems, seed=feed.seed, shuffle=True).take(min(step * size, len(problems)))
+    )
     steps = config.train.max_steps
     if config.train.num_train_epochs is not None:
         steps = max(1, math.ceil(config.train.num_train_epochs * len(problems) / size))
@@ -303,7 +309,7 @@ def _evaluate(run: _Run, config: RewardRunConfig, label: str, step: int) -> Mapp
     run.display.begin(f"evaluating {label}", run.evaluator.num_ticks)
     with run.model.settled(run.reference, max_tokens=config.eval.max_tokens):
         found = run.evaluator.evaluate(label, step, tick=run.display.advance)
-    line = found.record(config.seed)
+    line = {**found.record(), "pairs_seen": run.num_seen(step)}
     rows = "".join(json.dumps(item.record()) + "\n" for item in found.judged)
     write_file(pairs_file(run.folder.path, label), rows.encode())
     if found.samples:

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from peers import HERE, RESULTS, Worker, machine, place, python_of
+from peers import HERE, RESULTS, Worker, machine, place, python_of, write
 
 SIDES = {"guerdon": HERE / "reward_model_guerdon.py", "trl": HERE / "reward_model_trl.py"}
 DATA = HERE.parent.parent / "shared" / "data" / "pref.jsonl.gz"
@@ -64,7 +64,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "max_length": args.max_length, "learning_rate": args.learning_rate, "threads": args.threads, "seed": args.seed,
         "trl_bf16": args.trl_bf16,
     }  # fmt: skip
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / ".reward_model_settings.json"
     path.write_text(json.dumps(settings))
     workers = {
@@ -166,9 +166,7 @@ def main() -> None:
 
         args.model = str(_resolve("pypi:smollm2-135m", None))
     found = measure(args)
-    (RESULTS / "reward_model.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "reward_model.md").write_text(summary(found))
-    print(summary(found))
+    write("reward_model", found, summary(found))
 
 
 if __name__ == "__main__":

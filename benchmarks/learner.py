@@ -153,6 +153,11 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def speeds(one: dict[str, Any]) -> dict[str, float]:
+    """Completion tokens a second of each side at one workload."""
+    return {side: one["tokens"] / median_of(rows, "seconds") for side, rows in one["sides"].items()}
+
+
 def _speed_table(found: dict[str, Any]) -> list[str]:
     workloads = found["speed"]["workloads"]
     sides = list(next(iter(workloads.values()))["sides"])
@@ -163,7 +168,7 @@ def _speed_table(found: dict[str, Any]) -> list[str]:
         f"|---|{'---:|' * (2 * len(sides))}",
     ]  # fmt: skip
     for name, one in workloads.items():
-        pace = {side: one["tokens"] / median_of(one["sides"][side], "seconds") for side in sides}
+        pace = speeds(one)
         padding = one["sides"][others[0]][0]["padding"] if others else 0.0
         ratios = " | ".join(f"{pace['guerdon'] / pace[side]:.2f}" for side in others)
         cells = " | ".join(f"{pace[side]:,.0f}" for side in sides)
@@ -189,8 +194,8 @@ def _memory_table(points: list[dict[str, Any]]) -> list[str]:
         "## Peak memory of a pass",
         "",
         "A random trunk of 3M parameters in bfloat16, sequences of one length. `vocabulary`: 8 sequences in one "
-        "micro-batch; `tokens`: of one micro-batch that holds the whole step; `micro-batch`: 16 sequences a step, tokens of one "
-        "micro-batch of it. What a very short pass leaves is not counted: weights, gradients, Guerdon's optimiser state.",
+        "micro-batch; `tokens`: of one micro-batch that holds the whole step; `micro-batch`: 16 sequences a step, tokens "
+        "of one micro-batch of it. What a very short pass leaves is not counted: weights, gradients, optimiser state.",
         "",
         f"| sweep | at | {' | '.join(f'{LABELS[side]}, GB' for side in MEMORY_SIDES)} | Guerdon / plain |",
         f"|---|---:|{'---:|' * (len(MEMORY_SIDES) + 1)}",

@@ -97,6 +97,16 @@ def write(name: str, found: Mapping[str, Any], page: str, **pictures: str) -> No
     print(page)
 
 
+def put_between(page: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks `<!-- name:start -->` and `<!-- name:end -->` of a page."""
+    marks = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    before, opened, rest = page.read_text().partition(marks[0])
+    _, closed, after = rest.partition(marks[1])
+    if not (opened and closed):
+        raise SystemExit(f"{page}: no place for the table: {' ... '.join(marks)} is missing")
+    page.write_text(f"{before}{opened}\n{text}{closed}{after}")
+
+
 def cpu_name() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

@@ -92,6 +92,21 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def training_speed(found: dict[str, Any]) -> dict[str, float]:
+    """Tokens a second of each side, the median over steps after the first."""
+    return {
+        side: statistics.median(
+            tokens / step["seconds"] for tokens, step in zip(found["tokens"][1:], steps[1:], strict=True)
+        )
+        for side, steps in found["steps"].items()
+    }
+
+
+def scoring_speed(found: dict[str, Any]) -> dict[str, float]:
+    """Tokens a second of each side over the held-out pairs."""
+    return {side: found["held_out_tokens"] / one["seconds"] for side, one in found["scored"].items()}
+
+
 def summary(found: dict[str, Any]) -> str:
     """The table in Markdown."""
     lines = [
@@ -114,22 +129,12 @@ def summary(found: dict[str, Any]) -> str:
     seconds = {
         side: statistics.median(step["seconds"] for step in found["steps"][side][1:]) for side in sides
     }
-    speed = {
-        side: statistics.median(
-            tokens / step["seconds"]
-            for tokens, step in zip(found["tokens"][1:], found["steps"][side][1:], strict=True)
-        )
-        for side in sides
-    }
+    speed, scoring = training_speed(found), scoring_speed(found)
     row("seconds a step", seconds, ".2f", more=False)
     row("training, tokens a second", speed, ".0f")
     memory = {side: found["steps"][side][-1]["peak_gb"] for side in sides}
     row("peak memory, GB", memory, ".2f")
-    row(
-        "scoring, tokens a second",
-        {side: found["held_out_tokens"] / found["scored"][side]["seconds"] for side in sides},
-        ".0f",
-    )
+    row("scoring, tokens a second", scoring, ".0f")
     for side in sides:
         hits = found["scored"][side]["hits"]
         share = sum(hits) / len(hits)

@@ -114,6 +114,14 @@ def check(found: list[dict[str, Any]], size: int, new_tokens: int, name: str) ->
             raise SystemExit(f"not comparable: {name} sampled lengths {sorted(set(answer['lengths']))}")
 
 
+def speeds(found: dict[str, Any], size: str) -> dict[str, float]:
+    """New tokens a second of each system at that batch."""
+    sides = found["rows"][size]
+    return {
+        name: int(size) * found["new_tokens"] / median_of(rows, "seconds") for name, rows in sides.items()
+    }
+
+
 def markdown(found: dict[str, Any]) -> str:
     names = list(next(iter(found["rows"].values())))
     lines = [
@@ -128,10 +136,8 @@ def markdown(found: dict[str, Any]) -> str:
         + " |",
         f"|---:|{'---:|' * (2 * len(names) - 1)}",
     ]
-    for size, sides in found["rows"].items():
-        speed = {
-            name: int(size) * found["new_tokens"] / median_of(rows, "seconds") for name, rows in sides.items()
-        }
+    for size in found["rows"]:
+        speed = speeds(found, size)
         ratios = [f"{speed['guerdon'] / speed[name]:.2f}" for name in names[1:]]
         lines.append(
             f"| {size} | {' | '.join(f'{speed[name]:,.0f}' for name in names)} | {' | '.join(ratios)} |"

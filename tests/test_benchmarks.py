@@ -111,6 +111,14 @@ def test_rows_are_read_from_what_a_benchmark_wrote(module) -> None:
     assert rows["Sampling, batch 8 / vLLM"].value == 0.5
     assert rows["Sampling, batch 64 / generate"].reached is True
     assert rows["Sampling, batch 8 / vLLM"].reached is False
+    arms = {
+        "synchronous": {"0": {"seconds": 6.0}},
+        "a": {"0": {"seconds": 5.0}},
+        "b": {"0": {"seconds": 3.0}},
+    }
+    assert next(bench.overlap({"results": arms})) == bench.Row(
+        "Overlap / synchronous loop", 2.0, 1.3, note="b"
+    )
     assert bench.Row("peak", 0.3, 0.4, at_most=True).reached is True
     assert bench.Row("peak", 0.5, 0.4, at_most=True).reached is False
 

@@ -54,7 +54,7 @@ class Bar(NamedTuple):
 
 def bars(rows: Sequence[Bar], title: str) -> str:
     """Horizontal bars, each as long as its share of its own target; the line is the target."""
-    left, width, step, top = 250, 330, 24, 40
+    left, width, step, top = 330, 300, 24, 40
     reach = max(1.25, *(min(row.value / row.target, 2.0) for row in rows)) if rows else 1.25
     height = top + step * len(rows) + 16
     scale = width / reach
@@ -121,7 +121,10 @@ def _axes(panel: Panel, width: int, height: int, colours: dict[str, str]) -> lis
         parts.append(f'<path class="g" d="M{left} {y:.1f}h{inner}"/>')
         parts.append(_text(left - 6, y + 4, f"{tick:g}", "end"))
     places = sorted({float(x) for line in panel.series.values() for x, _ in line})
-    shown = places if len(places) <= 8 else places[:: math.ceil(len(places) / 6)]
+    shown: list[float] = []
+    for tick in places:
+        if not shown or at(tick, every[0][1])[0] - at(shown[-1], every[0][1])[0] >= 34:
+            shown.append(tick)
     parts += [_text(at(tick, every[0][1])[0], top + deep + 16, _short(tick), "middle") for tick in shown]
     parts.append(_text(left + inner, top + deep + 34, panel.x_label, "end"))
     dashed = [_path([at(*point) for point in line]) for line in panel.dashed.values()]

@@ -44,6 +44,8 @@ def test_pictures_are_well_formed_and_have_every_name(module) -> None:
     for drawn in (bars, panels, flat):
         ElementTree.fromstring(drawn)
     assert all(f">{word}<" in panels for word in ("one", "two"))
+    crowded = figures.panels([figures.Panel("p", "x", {"one": [(10, 1), (10.1, 2), (500, 3)]})], "title")
+    assert (">10<" in crowded, ">10.1<" in crowded, ">500<" in crowded) == (True, False, True)
     assert bars.count("<rect") == 2
     assert 'class="w"' in bars  # the one below its target
 

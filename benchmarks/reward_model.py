@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from peers import HERE, RESULTS, Worker, machine, place, python_of
+from peers import HERE, RESULTS, Worker, machine, place, python_of, write
 
 SIDES = {"guerdon": HERE / "reward_model_guerdon.py", "trl": HERE / "reward_model_trl.py"}
 DATA = HERE.parent.parent / "shared" / "data" / "pref.jsonl.gz"
@@ -64,7 +64,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "max_length": args.max_length, "learning_rate": args.learning_rate, "threads": args.threads, "seed": args.seed,
         "trl_bf16": args.trl_bf16,
     }  # fmt: skip
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / ".reward_model_settings.json"
     path.write_text(json.dumps(settings))
     workers = {
@@ -92,6 +92,21 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def training_speed(found: dict[str, Any]) -> dict[str, float]:
+    """Tokens a second of each side, the median over steps after the first."""
+    return {
+        side: statistics.median(
+            tokens / step["seconds"] for tokens, step in zip(found["tokens"][1:], steps[1:], strict=True)
+        )
+        for side, steps in found["steps"].items()
+    }
+
+
+def scoring_speed(found: dict[str, Any]) -> dict[str, float]:
+    """Tokens a second of each side over the held-out pairs."""
+    return {side: found["held_out_tokens"] / one["seconds"] for side, one in found["scored"].items()}
+
+
 def summary(found: dict[str, Any]) -> str:
     """The table in Markdown."""
     lines = [
@@ -114,22 +129,12 @@ def summary(found: dict[str, Any]) -> str:
     seconds = {
         side: statistics.median(step["seconds"] for step in found["steps"][side][1:]) for side in sides
     }
-    speed = {
-        side: statistics.median(
-            tokens / step["seconds"]
-            for tokens, step in zip(found["tokens"][1:], found["steps"][side][1:], strict=True)
-        )
-        for side in sides
-    }
+    speed, scoring = training_speed(found), scoring_speed(found)
     row("seconds a step", seconds, ".2f", more=False)
     row("training, tokens a second", speed, ".0f")
     memory = {side: found["steps"][side][-1]["peak_gb"] for side in sides}
     row("peak memory, GB", memory, ".2f")
-    row(
-        "scoring, tokens a second",
-        {side: found["held_out_tokens"] / found["scored"][side]["seconds"] for side in sides},
-        ".0f",
-    )
+    row("scoring, tokens a second", scoring, ".0f")
     for side in sides:
         hits = found["scored"][side]["hits"]
         share = sum(hits) / len(hits)
@@ -166,9 +171,7 @@ def main() -> None:
 
         args.model = str(_resolve("pypi:smollm2-135m", None))
     found = measure(args)
-    (RESULTS / "reward_model.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "reward_model.md").write_text(summary(found))
-    print(summary(found))
+    write("reward_model", found, summary(found))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ STYLE = (
     ".b{fill:#2a6fb0}.w{fill:#c0562b}.t{stroke:#333;stroke-width:1.6}.m{fill:none;stroke-width:1.8}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.g{stroke:#555}.t{stroke:#ddd}}</style>"
 )
+MAX_DOTS = 24
+"""Longer curves are drawn without a dot a value."""
 COLOURS = ("#2a6fb0", "#c0562b", "#3d8c40", "#8a5fb0")
 
 
@@ -109,7 +111,7 @@ def _axes(panel: Panel, width: int, height: int, colours: dict[str, str]) -> lis
     every = [point for line in (*panel.series.values(), *panel.dashed.values()) for point in line]
     to = math.log if panel.log else float
     xs, ys = [to(x) for x, _ in every], [to(y) for _, y in every]
-    low_y = min(ys) if panel.log else 0.0
+    low_y = min(ys) if panel.log else min(0.0, *ys)
     reach_x, reach_y = (max(xs) - min(xs)) or 1.0, (max(ys) - low_y) or 1.0
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -121,6 +123,8 @@ def _axes(panel: Panel, width: int, height: int, colours: dict[str, str]) -> lis
         parts.append(f'<path class="g" d="M{left} {y:.1f}h{inner}"/>')
         parts.append(_text(left - 6, y + 4, f"{tick:g}", "end"))
     places = sorted({float(x) for line in panel.series.values() for x, _ in line})
+    if not panel.log and len(places) > MAX_DOTS:
+        places = [tick for tick in _ticks(places, log=False) if tick >= places[0]]
     shown: list[float] = []
     for tick in places:
         if not shown or at(tick, every[0][1])[0] - at(shown[-1], every[0][1])[0] >= 34:
@@ -132,21 +136,22 @@ def _axes(panel: Panel, width: int, height: int, colours: dict[str, str]) -> lis
     for name, line in panel.series.items():
         spots = [at(*point) for point in line]
         parts.append(f'<path class="m" stroke="{colours[name]}" d="M{_path(spots)}"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colours[name]}"/>' for x, y in spots]
+        if len(spots) <= MAX_DOTS:
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colours[name]}"/>' for x, y in spots]
     return parts
 
 
 def _ticks(values: Sequence[float], *, log: bool) -> list[float]:
-    """Round numbers within the values: 1, 2 and 5 of each power of ten, or four even steps from 0."""
+    """Round numbers within the values: 1, 2 and 5 of each power of ten, or even steps through 0."""
     low, high = min(values), max(values)
     if log:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         found = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
         return [tick for tick in found if low <= tick <= high] or [low, high]
-    rough = high / 4 or 1.0
+    rough = (high - min(0.0, low)) / 4 or 1.0
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * digit for digit in (1, 2, 5, 10) if unit * digit >= rough)
-    return [step * number for number in range(int(high / step) + 1)]
+    return [step * number for number in range(math.ceil(min(0.0, low) / step), int(high / step) + 1)]
 
 
 def _short(value: float) -> str:

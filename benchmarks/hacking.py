@@ -7,7 +7,8 @@ one for each repetition and each other character, over twelve. The proxy is a re
 as the reference policy gives them (one to eight letters, few repetitions): in these pairs longer is better, and that is
 what it learns. Real runs all the way: SFT (`run_recipe`), reward model (`run_reward_recipe`), GRPO with the monitor.
 
-If gold does not fall under the raw reward, the test is void. Results: benchmarks/results/hacking.{json,md}.
+If gold does not fall under the raw reward, the test is void. Results: benchmarks/results/hacking.{json,md} and
+docs/assets/hacking.svg.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from figures import Panel, panels
 
 from guerdon.run.build import run_recipe
 from guerdon.run.build_reward import run_reward_recipe
@@ -215,6 +217,23 @@ def table(results: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     return lines
 
 
+DRAWN = {"gold, raw reward": ("raw", "curve"), "proxy, raw reward": ("raw", "proxy_curve"),
+         "gold, PAR and KL": ("PAR, KL", "curve"), "gold, gold reward": ("gold", "curve")}  # fmt: skip
+"""Curves of the picture: which run, which of its two."""
+
+
+def picture(results: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """A panel a seed."""
+    shown = []
+    for seed in results["gold"]:
+        series = {
+            name: [(step, value) for step, value in enumerate(results[kind][seed][curve], WINDOW)][::3]
+            for name, (kind, curve) in DRAWN.items()
+        }
+        shown.append(Panel(f"seed {seed}", "step", series, log=False))
+    return panels(shown, f"Reward hacking: means over {WINDOW} steps")
+
+
 def write(results: dict[str, dict[str, dict[str, Any]]], args: argparse.Namespace, seconds: float) -> None:
     command = f"python benchmarks/hacking.py --seeds {' '.join(map(str, args.seeds))} --steps {args.steps}"
     about = {
@@ -224,6 +243,8 @@ def write(results: dict[str, dict[str, dict[str, Any]]], args: argparse.Namespac
     }  # fmt: skip
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "hacking.json").write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+    if results["gold"]:
+        (RESULTS.parents[1] / "docs" / "assets" / "hacking.svg").write_text(picture(results))
     void = [
         seed
         for seed, found in results.get("raw", {}).items()

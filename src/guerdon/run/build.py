@@ -20,6 +20,7 @@ from guerdon.models.loading import load_policy
 from guerdon.models.policy import Policy
 from guerdon.rewards.calibration import Calibration
 from guerdon.rewards.rubric import Rubric
+from guerdon.rollout.background import Background
 from guerdon.rollout.local import LocalEngine
 from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
@@ -37,7 +38,7 @@ from guerdon.run.references import References, shaped_judges
 from guerdon.run.replay import read_rollouts
 from guerdon.run.reward_setup import stage_problems
 from guerdon.run.sinks import open_sinks
-from guerdon.run.source import DemonstrationSource, ReplaySource, RolloutSource, Source
+from guerdon.run.source import DemonstrationSource, ReplaySource, RolloutSource, Source, streams
 from guerdon.run.stage import Stage, StageSettings, policy_packer
 from guerdon.train import algorithms
 from guerdon.train.config import AlgorithmConfig, OptimConfig
@@ -81,6 +82,8 @@ class _Run:
     rubric: Rubric
     split: Split
     evaluator: Evaluator
+    background: Background
+    """Samples where groups are scored as they end."""
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
     evals: list[Mapping[str, Any]] = field(default_factory=list)
@@ -112,7 +115,10 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
         for sink in sinks:
             stack.callback(sink.close)
         policy = _policy(config, display)
-        rollouter = Rollouter(policy, LocalEngine(policy, max_batch_rows=config.rollout.max_batch_rows))
+        engine = LocalEngine(policy, max_batch_rows=config.rollout.max_batch_rows)
+        background = Background(stop=engine.stop)
+        stack.callback(background.close)
+        rollouter = Rollouter(policy, engine)
         yield _Run(
             folder=folder,
             keeper=Keeper(store, policy),
@@ -125,6 +131,7 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
             evaluator=Evaluator(
                 rollouter, evaluated, config.eval, config.rollout, problems=split.eval, seed=config.seed
             ),
+            background=background,
             interrupted=stack.enter_context(interrupts(display)),
             resumed=resumed,
             evals=folder.read_evals(),
@@ -324,6 +331,7 @@ def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) ->
         keep=run.folder.write_calibration,
         by_part=algorithms.resolve(config.algorithm).by_part,
         references=_references(run, config),
+        background=run.background if streams(run.rubric) else None,
     )
 
 

@@ -7,6 +7,8 @@ The sampler and the learner both hold this object, so there is one set of weight
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,6 +122,19 @@ class Policy:
         finally:
             for name, tensor in before.items():
                 parameters[name].data = tensor
+
+    def twin(self) -> Policy:
+        """A second policy with trained weights of its own, as they are now; whatever is not trained is shared."""
+        shared = {id(weight): weight for weight in self.model.parameters() if not weight.requires_grad}
+        model, causal_lm = copy.deepcopy((self.model, self.causal_lm), shared)
+        return dataclasses.replace(self, model=model, causal_lm=causal_lm)
+
+    @torch.no_grad()
+    def load(self, weights: Mapping[str, Tensor], version: int) -> None:
+        """Take over these trained weights, a `snapshot` of which `version` is the number."""
+        for name, weight in self.trainable().items():
+            weight.copy_(weights[name])
+        self.version = version
 
     @contextlib.contextmanager
     def dropout(self, seed: int) -> Iterator[None]:

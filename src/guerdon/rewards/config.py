@@ -45,8 +45,8 @@ VERIFIERS = Registry(
 
 
 Runs = Literal["inline", "elsewhere", "device"]
-"""Where a verifier works. `inline`: Python in this process. `elsewhere`: it waits for other processes or servers, so answers
-are judged while others are still being written. `device`: a model in this process, which wants whole batches."""
+"""Where a verifier works. `inline`: Python in this process. `elsewhere`: it waits for other processes or servers, so that
+answers are judged while others are still being written. `device`: a model in this process, which wants whole batches."""
 
 
 class VerifierConfig(Config):

@@ -24,7 +24,7 @@ from guerdon.rollout.config import RolloutConfig
 from guerdon.run.config_rm import RewardStageConfig, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
-from guerdon.train.table import resolve_row
+from guerdon.train.table import ROWS, resolve_row
 
 Stage = Literal["sft", "rm", "grpo"]
 
@@ -108,6 +108,7 @@ class RunConfig(RunSettings):
             problems.append("rewards: at least one part needs a weight other than 0")
         problems += self._accuracy_problems() if self.eval.num_problems else ()
         problems += self._reward_stage_problems()
+        problems += self._staleness_problems()
         issues += [Issue.parse(problem) for problem in problems]
         issues += self._monitor_issues()
         if issues:
@@ -151,6 +152,31 @@ class RunConfig(RunSettings):
                 yield f"rm.labels: {name!r} names no part of rewards ({', '.join(self.rewards)})"
             elif name in own:
                 yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
+
+    def _staleness_problems(self) -> Iterator[str]:
+        """Older samples need a correction, and nothing that compares with weights of another time."""
+        lag = self.rollout.staleness
+        if not lag:
+            if self.rollout.num_threads is not None:
+                yield (
+                    "rollout.num_threads: sampling has no thread of its own while staleness is 0; set rollout.staleness, "
+                    "or remove the key"
+                )
+            return
+        if (
+            self.algorithm.name in ROWS
+            and resolve_row(self.algorithm).importance_sampling_correction == "none"
+        ):
+            yield (
+                f"rollout.staleness: {lag}, but nothing corrects for samples of older weights; set "
+                'algorithm.importance_sampling_correction = "truncate" (or "mask"), or staleness = 0'
+            )
+        for name, part in self.rewards.items():
+            if getattr(part, "shaping", ()):
+                yield (
+                    f"rollout.staleness: {lag}, but rewards.{name}.shaping samples its references between the steps; "
+                    "set staleness = 0, or remove shaping"
+                )
 
     def _monitor_issues(self) -> Iterator[Issue]:
         """A probe must exist and stay out of the reward: one that is learned from is a probe no more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -18,9 +17,12 @@ from guerdon.rewards.rubric import Rubric
 from guerdon.rewards.signal import has_signal
 from guerdon.rollout.background import Background, Sample
 from guerdon.rollout.config import RolloutConfig
-from guerdon.rollout.rollouter import Rollouter
+from guerdon.rollout.rollouter import GroupDone, Rollouter
 from guerdon.run.references import References
 from guerdon.train.supervised import demonstrations
+
+More = Callable[[int], list[Problem]]
+"""Takes so many further problems."""
 
 
 class Source(Protocol):
@@ -51,7 +53,7 @@ class RolloutSource:
         config: RolloutConfig,
         *,
         seed: int,
-        more: Callable[[int], list[Problem]],
+        more: More,
         keep: Callable[[Calibration], None] | None = None,
         by_part: bool = False,
         references: References | None = None,
@@ -104,31 +106,39 @@ class RolloutSource:
         started = time.perf_counter()
         if self.references:
             await self.references.fill(problems)
-        sample = functools.partial(
-            self.rollouter.rollout,
-            problems,
-            self.config,
-            num_generations=self.config.num_generations,
-            seed=derive_seed(self.seed, "rollout", step),
-        )
-        scored, sampled = await self._scored(lambda done: sample(done=done))
+        filled = time.perf_counter()
+        clock: list[float] = []
+
+        def sample(done: GroupDone | None) -> list[RolloutGroup]:
+            clock.append(time.perf_counter())
+            groups = self.rollouter.rollout(
+                problems,
+                self.config,
+                num_generations=self.config.num_generations,
+                seed=derive_seed(self.seed, "rollout", step),
+                done=done,
+            )
+            clock.append(time.perf_counter())
+            return groups
+
+        scored = await self._scored(sample)
         if self.rubric.tree.needs_fit:
             scored = self.rubric.calibrate(scored)
             if self.keep and self.rubric.tree.calibration:
                 self.keep(self.rubric.tree.calibration)
-        self._add("timing_s/rollout", sampled - started)
-        self._add("timing_s/score", time.perf_counter() - sampled)
+        began, ended = clock
+        self._add("timing_s/rollout", filled - started + ended - began)
+        self._add("timing_s/score", time.perf_counter() - ended)
         self._add(
             "cost/sampled_tokens", float(sum(r.num_tokens for group in scored for r in group.group.rollouts))
         )
         return scored
 
-    async def _scored(self, sample: Sample) -> tuple[list[ScoredGroup], float]:
-        """The groups, scored, and when the last of them was sampled."""
-        if self.background is None or not streams(self.rubric):
-            groups = await self.background.rollout(sample) if self.background else sample(None)
-            sampled = time.perf_counter()
-            return await self.rubric.score(groups), sampled
+    async def _scored(self, sample: Sample) -> list[ScoredGroup]:
+        if self.background is None:
+            return await self.rubric.score(sample(None))
+        if not streams(self.rubric):
+            return await self.rubric.score(await self.background.rollout(sample))
         tasks: dict[int, asyncio.Task[list[ScoredGroup]]] = {}
 
         def begin(place: int, group: RolloutGroup) -> None:
@@ -136,13 +146,12 @@ class RolloutSource:
 
         try:
             await self.background.rollout(sample, begin)
-            sampled = time.perf_counter()
             found = await asyncio.gather(*(tasks[place] for place in sorted(tasks)))
         finally:
             for task in tasks.values():
                 task.cancel()
             await asyncio.gather(*tasks.values(), return_exceptions=True)
-        return [scored for (scored,) in found], sampled
+        return [scored for (scored,) in found]
 
     def _add(self, name: str, value: float) -> None:
         before = self.metrics.get(name, Sum(0.0))

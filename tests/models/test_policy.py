@@ -100,3 +100,15 @@ def test_the_twin_of_a_recomputed_model_recomputes_its_own_layers() -> None:
     inner = "model.layers.0.mlp.down_proj.weight"
     assert dict(twin.model.named_parameters())[inner].grad is not None
     assert dict(policy.model.named_parameters())[inner].grad is None
+
+
+def test_a_twin_elsewhere_has_nothing_of_this_processors_kernels(tiny_lora: Policy) -> None:
+    from guerdon.models.packed_ops import has_kernels_for
+
+    twin = tiny_lora.twin(torch.device("meta"))
+    assert twin.device.type == "meta"
+    assert all(weight.device.type == "meta" for weight in twin.model.parameters())
+    own = [part for part in tiny_lora.causal_lm.modules() if "forward" in vars(part)]
+    assert bool(own) is has_kernels_for(tiny_lora.causal_lm)
+    assert not [part for part in twin.causal_lm.modules() if "forward" in vars(part)]
+    assert all(weight.device.type == "cpu" for weight in tiny_lora.model.parameters())

@@ -313,8 +313,10 @@ def test_a_monitor_that_cannot_watch_is_refused(tmp_path: Path, monitor: str, sa
         (("rollout.staleness=1",), "rollout.staleness: 1, but nothing corrects for samples of older weights"),
         (
             ("rollout.num_threads=1",),
-            "rollout.num_threads: sampling has no thread of its own while staleness is 0",
+            "rollout.num_threads: while staleness is 0, sampling and learning take turns",
         ),
+        (("rollout.device=cpu",), "rollout.device: while staleness is 0, sampling and learning take turns"),
+        (("rollout.staleness=1", "algorithm.kl=k1"), "algorithm.kl: beta is 0"),
         (
             (
                 "rollout.staleness=2",

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message
-from guerdon.models import lora
+from guerdon.models import lora, packed_ops
 from guerdon.models.attention import Layout
 from guerdon.models.logprobs import Head, Kept, TokenLogprobs, Workspace, token_logprobs
 
@@ -123,11 +123,20 @@ class Policy:
             for name, tensor in before.items():
                 parameters[name].data = tensor
 
-    def twin(self) -> Policy:
-        """A second policy with trained weights of its own, as they are now; whatever is not trained is shared."""
+    def twin(self, device: torch.device | None = None) -> Policy:
+        """A second policy with trained weights of its own, as they are now.
+
+        Args:
+            device: where it computes; None: here, and whatever is not trained is shared.
+        """
         shared = {id(weight): weight for weight in self.model.parameters() if not weight.requires_grad}
-        model, causal_lm = copy.deepcopy((self.model, self.causal_lm), shared)
-        return dataclasses.replace(self, model=model, causal_lm=causal_lm)
+        moves = device is not None and device != self.device
+        model, causal_lm = copy.deepcopy((self.model, self.causal_lm), {} if moves else shared)
+        if moves:
+            packed_ops.uninstall(causal_lm)
+            model.to(device)
+            packed_ops.install(causal_lm)
+        return dataclasses.replace(self, model=model, causal_lm=causal_lm, device=device or self.device)
 
     @torch.no_grad()
     def load(self, weights: Mapping[str, Tensor], version: int) -> None:

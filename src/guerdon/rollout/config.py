@@ -49,6 +49,8 @@ class RolloutConfig(SamplingConfig):
     staleness: int = Field(default=0, ge=0)
     """Steps by which the sampler's weights lag, so that sampling, scoring and learning overlap; 0: they take turns. Above
     0, `algorithm.importance_sampling_correction` is needed."""
+    device: str | None = None
+    """Where sampling computes (`staleness` above 0), for example `cuda:1`; left out: where the policy learns."""
     num_threads: int | None = Field(default=None, ge=1)
     """Cores that sampling computes on while the policy learns (`staleness` above 0); left out: as many as learning."""
 

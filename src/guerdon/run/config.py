@@ -24,7 +24,7 @@ from guerdon.rollout.config import RolloutConfig
 from guerdon.run.config_rm import RewardStageConfig, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
-from guerdon.train.table import ROWS, resolve_row
+from guerdon.train.table import Row, resolve_row
 
 Stage = Literal["sft", "rm", "grpo"]
 
@@ -95,8 +95,9 @@ class RunConfig(RunSettings):
     def _consistent(self) -> Self:
         issues = self.rubric.issues()
         problems: list[str] = []
+        row: Row | None = None
         try:
-            resolve_row(self.algorithm)
+            row = resolve_row(self.algorithm)
         except ConfigError as error:
             problems += error.problems
         if self.model.lora and self.model.lora.dropout:
@@ -108,7 +109,7 @@ class RunConfig(RunSettings):
             problems.append("rewards: at least one part needs a weight other than 0")
         problems += self._accuracy_problems() if self.eval.num_problems else ()
         problems += self._reward_stage_problems()
-        problems += self._staleness_problems()
+        problems += self._staleness_problems(row)
         issues += [Issue.parse(problem) for problem in problems]
         issues += self._monitor_issues()
         if issues:
@@ -153,20 +154,18 @@ class RunConfig(RunSettings):
             elif name in own:
                 yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
 
-    def _staleness_problems(self) -> Iterator[str]:
+    def _staleness_problems(self, row: Row | None) -> Iterator[str]:
         """Older samples need a correction, and nothing that compares with weights of another time."""
         lag = self.rollout.staleness
         if not lag:
-            if self.rollout.num_threads is not None:
-                yield (
-                    "rollout.num_threads: sampling has no thread of its own while staleness is 0; set rollout.staleness, "
-                    "or remove the key"
-                )
+            for name in ("device", "num_threads"):
+                if getattr(self.rollout, name) is not None:
+                    yield (
+                        f"rollout.{name}: while staleness is 0, sampling and learning take turns on the same weights; set "
+                        "rollout.staleness, or remove the key"
+                    )
             return
-        if (
-            self.algorithm.name in ROWS
-            and resolve_row(self.algorithm).importance_sampling_correction == "none"
-        ):
+        if row and row.importance_sampling_correction == "none":
             yield (
                 f"rollout.staleness: {lag}, but nothing corrects for samples of older weights; set "
                 'algorithm.importance_sampling_correction = "truncate" (or "mask"), or staleness = 0'

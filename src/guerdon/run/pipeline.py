@@ -30,6 +30,7 @@ from guerdon.core.metrics import Max, Mean, Metric, Sum, values
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import Problem, RolloutGroup, ScoredGroup
 from guerdon.data.feed import Feed
+from guerdon.models.loading import choose_device
 from guerdon.models.logprobs import is_thread_safe
 from guerdon.models.policy import Policy
 from guerdon.rewards.rubric import Rubric
@@ -227,14 +228,15 @@ def pipelined(
     Raises:
         ConfigError: this machine cannot multiply in two threads at once in the policy's number format.
     """
-    if not is_thread_safe(policy.causal_lm.get_output_embeddings().weight):
+    settings = config.rollout
+    twin = policy.twin(choose_device(settings.device, "rollout.device") if settings.device else None)
+    if not all(is_thread_safe(one.causal_lm.get_output_embeddings().weight) for one in (policy, twin)):
         raise ConfigError(
-            f"rollout.staleness: {config.rollout.staleness}, but bfloat16 products of this CPU cannot run in two threads; "
+            f"rollout.staleness: {settings.staleness}, but bfloat16 products of this CPU cannot run in two threads; "
             'set model.dtype = "float32", or staleness = 0'
         )
-    twin = policy.twin()
-    engine = LocalEngine(twin, max_batch_rows=config.rollout.max_batch_rows)
-    background = Background(stop=engine.stop, num_threads=config.rollout.num_threads)
+    engine = LocalEngine(twin, max_batch_rows=settings.max_batch_rows)
+    background = Background(stop=engine.stop, num_threads=settings.num_threads)
     rollouter = Rollouter(twin, engine)
 
     def make(step: int, snapshot: Snapshot) -> RolloutSource:
@@ -246,8 +248,8 @@ def pipelined(
         policy,
         make,
         lag=Lag(
-            staleness=config.rollout.staleness,
-            problems_per_step=config.rollout.num_problems,
+            staleness=settings.staleness,
+            problems_per_step=settings.num_problems,
             max_steps=config.train.max_steps,
             in_order=lambda: rubric.tree.needs_fit or rubric.runs("device"),
         ),

@@ -1,10 +1,10 @@
 """How much faster is a run whose rewards, sampling and learning overlap, and does it learn as much?
 
-    python benchmarks/overlap.py [--seeds 0 1 2] [--steps 40]
+    python benchmarks/overlap.py [--seeds 0 1 2] [--steps 45]
 
-The world: "list letters". A 0.4M-parameter policy whose answers differ much in length; the reward is a judge behind HTTP
-(overlap_judge.py) whose verdicts take 0.1 s in the median and up to 2 s. Every arm makes the same number of steps of the
-same recipe on one core, one run at a time:
+The world: "list letters". A 0.4M-parameter policy whose answers differ much in length; right is an answer with six different
+letters and none twice, says a judge behind HTTP (overlap_judge.py) whose verdicts take 0.1 s in the median and up to 2 s.
+Every arm makes the same number of steps of the same recipe on one core, one run at a time:
 
     synchronous        sample all, then score all, then learn
     while decoding     the same; groups are scored while others are being written
@@ -120,7 +120,7 @@ def run_one(arm: str, seed: int, url: str, args: argparse.Namespace) -> None:
             },
             "rewards": {"judge": {"kind": "remote", "protocol": "openrlhf", "url": url, "cache_size": 0}},
             "algorithm": {"name": "grpo", "importance_sampling_correction": "truncate"},
-            "train": {"max_steps": args.steps, "learning_rate": 3e-4, "lr_scheduler_type": "constant"},
+            "train": {"max_steps": args.steps, "learning_rate": 3e-4, "lr_scheduler_type": "linear"},
             "eval": {"num_problems": 0, "accuracy": "judge"}, "log_completions": False,
         }
     )  # fmt: skip
@@ -296,7 +296,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=45)
     parser.add_argument("--work", type=Path, default=Path("runs/overlap"), help="folder of the runs")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)

@@ -25,23 +25,13 @@ MEDIAN_S, SPREAD, MAX_S = 0.1, 1.0, 2.0
 """Of the seconds of one verdict: median, deviation of the logarithm, and where the judge stops writing."""
 
 
-def worth(text: str) -> float:
-    """From 1 (all twelve letters, each once) down.
-
-    >>> worth("abc"), worth("aab")
-    (0.25, 0.08333333333333333)
-    """
-    different = len(set(text) & set(LETTERS))
-    return max(-1.0, (different - (len(text) - different)) / len(LETTERS))
-
-
 def is_right(text: str) -> bool:
-    """Nine different letters at least, and nothing else.
+    """Six different letters at least, and none of them twice.
 
-    >>> is_right("abcdefghi"), is_right("abcdefghia")
-    (True, False)
+    >>> is_right("abcdef"), is_right("abcdefa"), is_right("abc")
+    (True, False, False)
     """
-    return len(set(text) & set(LETTERS)) >= 9 and len(set(text)) == len(text)
+    return len(set(text) & set(LETTERS)) >= 6 and len(set(text)) == len(text)
 
 
 def seconds(text: str) -> float:
@@ -58,7 +48,7 @@ def create_app() -> FastAPI:
         pairs = zip(payload["query"], payload["prompts"], strict=True)
         texts = [query[len(prompt) :] for query, prompt in pairs]
         await asyncio.sleep(max(seconds(text) for text in texts))
-        return {"rewards": [worth(text) for text in texts]}
+        return {"rewards": [float(is_right(text)) for text in texts]}
 
     return app
 

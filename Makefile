@@ -29,9 +29,9 @@ fmt: ## format
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: ## measure one GRPO step against TRL (makes its own environment for the peer)
+bench: ## every benchmark in a short run, one table (under 30 minutes, once the peers' environments are made)
 	@PYTHON=$(PYTHON) tools/setup.sh run
-	@$(BIN)/python benchmarks/grpo_step.py
+	@$(BIN)/python benchmarks/bench.py
 
 docs: ## build the site into site/
 	@PYTHON=$(PYTHON) tools/setup.sh docs

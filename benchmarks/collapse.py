@@ -22,15 +22,13 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from guerdon.core.types import CreditedGroup, Message, Preference, Problem
 from guerdon.data.preferences.config import ArithPreferencesConfig
-from guerdon.explain.reward_model.measures import ks_distance
+from guerdon.explain.reward_model.measures import distribution, ks_distance, scores_of
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.models.reward import RewardModel
 from guerdon.models.reward_loading import load_reward_model
-from guerdon.run.reward_eval import JudgedPair, RewardEvaluation, RewardEvaluator
+from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
 from guerdon.run.reward_source import PreferenceSource
 from guerdon.train.config import OptimConfig, RewardLossConfig
 from guerdon.train.reward import RewardLearner, pack_rewards
@@ -108,23 +106,17 @@ def measure(model: RewardModel, seed: int) -> dict[str, float]:
     reference = [(pair.problem, (pair.chosen, pair.rejected), None) for pair in settled]
     with model.settled(reference, max_tokens=4096):
         found: RewardEvaluation = RewardEvaluator(model, held, max_tokens=4096).evaluate("after", 0)
-    scores = torch.tensor(found.scores)
-
-    def of(kind: bool) -> list[float]:
-        items: list[JudgedPair] = [item for item in found.judged if item.pair.problem.is_open_ended is kind]
-        return [score for item in items for score in (item.chosen, item.rejected) if score is not None]
-
+    pairs = found.pairs
+    scores = distribution(scores_of(pairs))
+    assert scores is not None
+    of = {kind: scores_of(pairs, open_ended=kind) for kind in (True, False)}
     hits = {
-        name: [
-            item.hit
-            for item in found.judged
-            if item.pair.problem.is_open_ended is flag and item.hit is not None
-        ]
+        name: [pair.hit for pair in pairs if pair.open_ended is flag and pair.hit is not None]
         for name, flag in (("open", True), ("closed", False))
     }
     return {
-        "mean": float(scores.mean()), "std": float(scores.std()), "saturated": float((scores.abs() > 0.98).float().mean()),
-        "distance": ks_distance(of(True), of(False)) or 0.0,
+        "mean": scores.mean, "std": scores.std, "saturated": scores.saturated,
+        "distance": ks_distance(of[True], of[False]) or 0.0,
         **{f"accuracy, {name}": sum(items) / len(items) for name, items in hits.items()},
     }  # fmt: skip
 

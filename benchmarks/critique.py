@@ -1,17 +1,18 @@
 """A reward model that writes a critique first, against a scalar one of the same backbone, pairs and steps.
 
-    python benchmarks/critique.py [--steps 40] [--spct-steps 6] [--held 30] [--votes 4] [--seed 0]
+    python benchmarks/critique.py [--steps 150] [--spct-steps 20] [--held 60] [--votes 4] [--seed 0]
 
 Pairs of worked solutions of arithmetic, one with a fault put in (data kind `arith`: a wrong step under a right answer, a
 wrong answer under right steps, a carried error), two or three operands in training. Held out: each fault by itself, and
 solutions of five operands, longer than any in training. Arms, all LoRA on SmolLM2-135M-Instruct:
 
     scalar       `guerdon rm train`: Bradley-Terry on the pairs
-    critique     `guerdon train`, stage sft: worked critiques of the same pairs in the same number of steps
-    + SPCT       then GRPO with the rule of DeepSeek-GRM: +1 if the scores find the better side, else -1
+    critique     `guerdon train`, stage sft: worked critiques of the same responses, as many a step, in as many steps
+    + SPCT       then GRPO with the pointwise rule of DeepSeek-GRM: +1 if the score is the response's label, else -1
 
-Measured: pairs whose better side gets the higher score; of the critics with one vote and with several, and with each
-critique put before the scores of another pair (the control: if that costs nothing, the critique is decoration).
+Every response is scored by itself, as the scalar model scores it. Measured: pairs whose better side gets the higher
+score; of the critics with one vote and with several, and with the score after a critique of another response put into
+the critic's mouth (the control: if that costs nothing, the critique is decoration).
 Results: benchmarks/results/critique.{json,md}.
 """
 
@@ -35,6 +36,7 @@ from guerdon.core.config import parse_config, parse_plugin
 from guerdon.core.types import Preference, Problem
 from guerdon.data.preferences.config import PREFERENCES
 from guerdon.models.config import ModelConfig
+from guerdon.models.reward import Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.build import run_recipe
 from guerdon.run.build_reward import run_reward_recipe
@@ -81,10 +83,12 @@ def train_scalar(args: argparse.Namespace, folder: Path) -> Path:
 def train_critic(args: argparse.Namespace, folder: Path, name: str, **changes: Any) -> Path:
     recipe = {
         "name": name, "output_dir": str(folder), "seed": args.seed, "model": MODEL, "save_steps": 1000,
-        "data": {"train": {"kind": "critiques", "preferences": {**WORLD, "num_pairs": args.num_pairs}}},
-        "rollout": {"num_generations": 8, "generation_batch_size": 64, "max_completion_length": 160},
+        "data": {
+            "train": {"kind": "critiques", "responses": 1, "preferences": {**WORLD, "num_pairs": args.num_pairs}}
+        },
+        "rollout": {"num_generations": 8, "generation_batch_size": 64, "max_completion_length": 100},
         "rewards": {"spct": {}},
-        "sft": {**OPTIM, "max_steps": args.steps, "batch_size": BATCH},
+        "sft": {**OPTIM, "max_steps": args.steps, "batch_size": 2 * BATCH},
         "train": {**OPTIM, "max_steps": args.spct_steps, "learning_rate": 5e-5, "lr_scheduler_type": "constant"},
         "algorithm": {"name": "grpo", "beta": 0.01},
         "eval": {"num_problems": 0, "accuracy": "spct"},
@@ -97,7 +101,7 @@ def scalar_hits(model: Path, held: dict[str, list[Preference]]) -> dict[str, lis
     judge = load_reward_model(ModelConfig(source=str(model)))
     found: dict[str, list[float]] = {}
     for subset, items in held.items():
-        scores = judge.score([(p.problem, [p.chosen, p.rejected], None) for p in items], max_tokens=2048)
+        scores = judge.score([Shown(p.problem, [p.chosen, p.rejected]) for p in items], max_tokens=2048)
         found[subset] = [hit(float(s.u_B[0]), float(s.u_B[1])) for s in scores]
     return found
 
@@ -113,46 +117,55 @@ def critic_hits(
     model: Path, held: dict[str, list[Preference]], args: argparse.Namespace
 ) -> dict[str, dict[str, list[float]]]:
     config = GenerativeConfig(
-        path=str(model), votes=args.votes, responses=2, max_completion_length=200, seed=args.seed
+        path=str(model), votes=args.votes, responses=1, max_completion_length=160, seed=args.seed
     )
     judge = GenerativeJudge(config)
     found: dict[str, dict[str, list[float]]] = {"one vote": {}, "votes": {}, "own": {}, "foreign": {}}
     for subset, items in held.items():
         votes = judge.votes([(pair.problem, [pair.chosen, pair.rejected]) for pair in items])
-        found["one vote"][subset] = [statistics.mean(hit(*sides(vote)) for vote in given) for given in votes]
+        found["one vote"][subset] = [
+            statistics.mean(hit(better, worse) for better, worse in zip(*by_side(given), strict=True))
+            for given in votes
+        ]
         found["votes"][subset] = [
             hit(*(judge._verdict(place, given).value for place in (0, 1))) for given in votes
         ]
-        own, foreign = permuted(judge, [given[0] for given in votes], args.seed)
+        own, foreign = permuted(judge, votes, args.seed)
         found["own"][subset], found["foreign"][subset] = own, foreign
     return found
 
 
-def sides(vote: Vote) -> tuple[float | None, float | None]:
-    """Scores of the chosen and the rejected side."""
-    if vote.scores is None:
-        return None, None
-    return vote.scores[vote.places.index(0)], vote.scores[vote.places.index(1)]
+def by_side(votes: Sequence[Vote]) -> list[list[float | None]]:
+    """Scores of the chosen and of the rejected response, a critique each."""
+    return [
+        [None if vote.scores is None else vote.scores[0] for vote in votes if vote.places == (place,)]
+        for place in (0, 1)
+    ]
 
 
-def permuted(judge: GenerativeJudge, votes: Sequence[Vote], seed: int) -> tuple[list[float], list[float]]:
-    """Hits when the scores follow their own critique, and one of another pair in which the other side is the better one.
+def permuted(
+    judge: GenerativeJudge, votes: Sequence[Sequence[Vote]], seed: int
+) -> tuple[list[float], list[float]]:
+    """Hits when each score follows the response's own first critique, and one of another pair's response.
 
-    Only critiques that can be read take part; a foreign one is of a pair shown in the same subset.
+    A critique that cannot be read keeps its place: what can be read in it is up to the scores that follow.
     """
-    read = [vote for vote in votes if vote.scores is not None]
-    asked = [Problem(id=v.problem.id, messages=v.problem.messages, info={"num_responses": 2}) for v in read]
-    texts = [vote.text.rsplit("\n", 1)[0] for vote in read]
-    order = list(range(len(read)))
+    first = [next(vote for vote in given if vote.places == (place,)) for given in votes for place in (0, 1)]
+    asked = [Problem(id=v.problem.id, messages=v.problem.messages, info={"num_responses": 1}) for v in first]
+    texts = [vote.text.rsplit("\n", 1)[0] for vote in first]
+    order = list(range(0, len(first), 2))
     random.Random(seed).shuffle(order)
-    rows = []
-    for shift in (0, 1):
-        moved = [texts[order[(order.index(i) + shift) % len(order)]] for i in range(len(order))]
-        given = given_critiques(judge.rollouter, asked, moved)
-        rows.append(
-            [hit(*sides(vote._replace(scores=scores))) for vote, scores in zip(read, given, strict=True)]
-        )
-    return rows[0], rows[1]
+    other = dict(zip(order, order[1:] + order[:1], strict=True))
+    draw = random.Random(seed + 1)
+    flips = [draw.randrange(2) for _ in votes]
+    moved = [texts[other[i - i % 2] + (i + flips[i // 2]) % 2] for i in range(len(first))]
+    found = []
+    for critiques in (texts, moved):
+        given = [
+            scores[0] if scores else None for scores in given_critiques(judge.rollouter, asked, critiques)
+        ]
+        found.append([hit(*given[i : i + 2]) for i in range(0, len(given), 2)])
+    return found[0], found[1]
 
 
 def mean_interval(hits: Sequence[float]) -> str:
@@ -188,9 +201,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--spct-steps", type=int, default=6)
-    parser.add_argument("--held", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--spct-steps", type=int, default=20)
+    parser.add_argument("--held", type=int, default=60)
     parser.add_argument("--votes", type=int, default=4)
     parser.add_argument("--num-pairs", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)

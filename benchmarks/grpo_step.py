@@ -11,14 +11,13 @@ own (benchmarks/.venv-trl, made on first use). Results: benchmarks/results/grpo_
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
 from typing import Any
 
 from grpo_step_table import markdown
-from peers import HERE, RESULTS, Worker, machine, python_of
+from peers import HERE, Worker, machine, python_of, write
 
 SIDES = {"guerdon": "grpo_step_guerdon.py", "trl": "grpo_step_trl.py"}
 MAX_STEPS = 40
@@ -173,12 +172,7 @@ def main() -> None:
         "settings": settings,
         "results": results,
     }
-    RESULTS.mkdir(exist_ok=True)
-    name = "grpo_step" if args.size == "small" else f"grpo_step_{args.size}"
-    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    text = markdown(found)
-    (RESULTS / f"{name}.md").write_text(text)
-    print(text)
+    write("grpo_step" if args.size == "small" else f"grpo_step_{args.size}", found, markdown(found))
 
 
 def _shown(words: list[str]) -> list[str]:

@@ -5,6 +5,9 @@ Standard library and torch only: it is imported in Guerdon's environment and in 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import hashlib
 import json
 import os
@@ -40,13 +43,31 @@ def peak_gb() -> float:
 
     Linux: VmHWM, because ru_maxrss of a child begins at what its parent had when it forked.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        if lines:
-            return int(lines[0].split()[1]) * 1024 / 1e9
+    found = status_gb("VmHWM")
+    if found is not None:
+        return found
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def status_gb(field: str, pid: int | str = "self") -> float | None:
+    """A size that Linux states of a process, in 10^9 bytes: VmHWM, VmRSS; None elsewhere, and once it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    sizes = [int(line.split()[1]) for line in lines if line.startswith(f"{field}:")]
+    return sizes[0] * 1024 / 1e9 if sizes else None
+
+
+def settle() -> float:
+    """Give freed memory back, begin a new peak, and say what is resident now. Linux with glibc."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return status_gb("VmRSS") or peak_gb()
 
 
 def fingerprint(weights: Sequence[Tensor]) -> list[int]:

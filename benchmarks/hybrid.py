@@ -62,11 +62,11 @@ MIXED: dict[str, dict[str, Any]] = {
     "control": {"rewards": {"math": {**RIGHT, "weight": 0.0}, "coin": COIN, "listing": PROBE}},
 }  # fmt: skip
 """What each arm changes in the recipe; the hybrid is the recipe."""
-SUMS = {"kind": "arith", "max_digits": 1, "max_operands": 3, "operators": "+-", "num_problems": 900}
+SUMS = {"kind": "arith", "max_digits": 1, "max_operands": 3, "operators": "+-", "num_problems": 2500}
 RIGHT_AND_BOXED = {"math": RIGHT, "format": {"layout": "boxed"}}
 PARTS: dict[str, dict[str, Any]] = {
-    "gdpo": {"rewards": RIGHT_AND_BOXED, "algorithm": {"name": "gdpo"}},
-    "grpo": {"rewards": RIGHT_AND_BOXED, "algorithm": {"name": "grpo"}},
+    "gdpo": {"rewards": RIGHT_AND_BOXED, "algorithm": {"name": "gdpo", "beta": 0.02}},
+    "grpo": {"rewards": RIGHT_AND_BOXED, "algorithm": {"name": "grpo", "beta": 0.02}},
     "control": {
         "rewards": {
             "coin": COIN, **{name: {**part, "weight": 0.0} for name, part in RIGHT_AND_BOXED.items()}
@@ -88,7 +88,7 @@ def parts_recipe(work: Path, seed: int, **changes: Any) -> dict[str, Any]:
     """Sums alone, otherwise as the mixed recipe."""
     config = mixed_recipe(work, seed, rewards=RIGHT_AND_BOXED)
     config.pop("reward")
-    config["data"] = {"train": {**SUMS, "num_problems": 1800}}
+    config["data"] = {"train": SUMS}
     config["eval"] = {**config["eval"], "accuracy": "math"}
     return {**config, **changes}
 

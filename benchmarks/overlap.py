@@ -2,8 +2,8 @@
 
     python benchmarks/overlap.py [--seeds 0 1 2] [--steps 45]
 
-The world: "list letters". A 0.4M-parameter policy whose answers differ much in length; right is an answer with six different
-letters and none twice, says a judge behind HTTP (overlap_judge.py) whose verdicts take 0.1 s in the median and up to 2 s.
+The world: "list letters". A 0.4M-parameter policy whose answers differ much in length. Right is an answer with six
+different letters and none twice, says a judge behind HTTP (overlap_judge.py); verdicts take 0.1 s in the median, at most 2.
 Every arm makes the same number of steps of the same recipe on one core, one run at a time:
 
     synchronous        sample all, then score all, then learn

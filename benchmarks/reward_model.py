@@ -15,45 +15,15 @@ import gzip
 import json
 import math
 import os
-import platform
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from peers import cpu_name, python_of
+from peers import HERE, RESULTS, Worker, machine, place, python_of, write
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 SIDES = {"guerdon": HERE / "reward_model_guerdon.py", "trl": HERE / "reward_model_trl.py"}
 DATA = HERE.parent.parent / "shared" / "data" / "pref.jsonl.gz"
-
-
-class Worker:
-    """One system in a process of its own: a JSON line to it, one back."""
-
-    def __init__(self, python: str, side: str, settings: Path) -> None:
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-        self.process = subprocess.Popen(
-            [python, str(SIDES[side]), str(settings)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-        self.ready = self.read()
-
-    def ask(self, what: str) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{what}\n")
-        self.process.stdin.flush()
-        return self.read()
-
-    def read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"a worker ended early, exit code {self.process.wait()}")
-        found: dict[str, Any] = json.loads(line)
-        return found
 
 
 def rows(path: Path, model: str, limit: int, max_length: int) -> list[dict[str, Any]]:
@@ -88,37 +58,53 @@ def rows(path: Path, model: str, limit: int, max_length: int) -> list[dict[str, 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     needed = args.steps * args.pairs
     found = rows(args.data, args.model, needed + args.held_out, args.max_length)
+    found_machine = machine()
     settings = {
         "model": args.model, "train": found[:needed], "held_out": found[needed:], "steps": args.steps, "pairs": args.pairs,
         "max_length": args.max_length, "learning_rate": args.learning_rate, "threads": args.threads, "seed": args.seed,
         "trl_bf16": args.trl_bf16,
     }  # fmt: skip
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / ".reward_model_settings.json"
     path.write_text(json.dumps(settings))
     workers = {
-        "guerdon": Worker(sys.executable, "guerdon", path),
-        "trl": Worker(python_of("trl", args.trl_python), "trl", path),
+        "guerdon": Worker(SIDES["guerdon"], sys.executable, {"path": str(path)}),
+        "trl": Worker(SIDES["trl"], python_of("trl", args.trl_python), {"path": str(path)}),
     }
     steps: dict[str, list[dict[str, Any]]] = {side: [] for side in workers}
     for step in range(args.steps):
         order = list(workers) if step % 2 == 0 else list(reversed(workers))
         for side in order:
-            steps[side].append(workers[side].ask("step"))
+            steps[side].append(workers[side].ask({}))
         print(step + 1, {side: round(steps[side][-1]["seconds"], 1) for side in workers}, flush=True)
-    scored = {side: worker.ask("score") for side, worker in workers.items()}
+    scored = {side: worker.ask({}) for side, worker in workers.items()}
     path.unlink()
     tokens = [
         sum(row["tokens"] for row in found[start : start + args.pairs])
         for start in range(0, needed, args.pairs)
     ]
     return {
-        "machine": cpu_name(), "python": platform.python_version(),
+        "machine": found_machine,
         "versions": {side: worker.ready["versions"] for side, worker in workers.items()},
         "settings": {key: value for key, value in settings.items() if key not in ("train", "held_out")},
         "tokens": tokens, "held_out_tokens": sum(row["tokens"] for row in found[needed:]),
         "held_out": args.held_out, "steps": steps, "scored": scored,
     }  # fmt: skip
+
+
+def training_speed(found: dict[str, Any]) -> dict[str, float]:
+    """Tokens a second of each side, the median over steps after the first."""
+    return {
+        side: statistics.median(
+            tokens / step["seconds"] for tokens, step in zip(found["tokens"][1:], steps[1:], strict=True)
+        )
+        for side, steps in found["steps"].items()
+    }
+
+
+def scoring_speed(found: dict[str, Any]) -> dict[str, float]:
+    """Tokens a second of each side over the held-out pairs."""
+    return {side: found["held_out_tokens"] / one["seconds"] for side, one in found["scored"].items()}
 
 
 def summary(found: dict[str, Any]) -> str:
@@ -127,8 +113,9 @@ def summary(found: dict[str, Any]) -> str:
         "# A reward model, trained side by side",
         "",
         f"SmolLM2-135M, all weights, {found['settings']['steps']} steps of {found['settings']['pairs']} pairs (human "
-        f"preferences, hh-rlhf harmless), medians over steps; {found['held_out']} held-out pairs. {found['machine']}; "
-        f"Guerdon: {found['versions']['guerdon']}; TRL: {found['versions']['trl']}; seed {found['settings']['seed']}.",
+        f"preferences, hh-rlhf harmless), medians over steps; {found['held_out']} held-out pairs. "
+        f"{place(found['machine'])}. Guerdon: {found['versions']['guerdon']}; TRL: "
+        f"{found['versions']['trl']}; seed {found['settings']['seed']}.",
         "",
         "| | Guerdon | TRL | ratio |",
         "|---|---:|---:|---:|",
@@ -142,22 +129,12 @@ def summary(found: dict[str, Any]) -> str:
     seconds = {
         side: statistics.median(step["seconds"] for step in found["steps"][side][1:]) for side in sides
     }
-    speed = {
-        side: statistics.median(
-            tokens / step["seconds"]
-            for tokens, step in zip(found["tokens"][1:], found["steps"][side][1:], strict=True)
-        )
-        for side in sides
-    }
+    speed, scoring = training_speed(found), scoring_speed(found)
     row("seconds a step", seconds, ".2f", more=False)
     row("training, tokens a second", speed, ".0f")
     memory = {side: found["steps"][side][-1]["peak_gb"] for side in sides}
     row("peak memory, GB", memory, ".2f")
-    row(
-        "scoring, tokens a second",
-        {side: found["held_out_tokens"] / found["scored"][side]["seconds"] for side in sides},
-        ".0f",
-    )
+    row("scoring, tokens a second", scoring, ".0f")
     for side in sides:
         hits = found["scored"][side]["hits"]
         share = sum(hits) / len(hits)
@@ -194,9 +171,7 @@ def main() -> None:
 
         args.model = str(_resolve("pypi:smollm2-135m", None))
     found = measure(args)
-    (RESULTS / "reward_model.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "reward_model.md").write_text(summary(found))
-    print(summary(found))
+    write("reward_model", found, summary(found))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from grpo_step_gauge import Pipe, peak_gb
 
 from guerdon.core.types import CreditedGroup, Message, Preference, Problem
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
+from guerdon.models.reward import Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.reward_source import PreferenceSource
 from guerdon.train.config import OptimConfig, RewardLossConfig
@@ -31,7 +32,7 @@ def preference(index: int, row: dict) -> Preference:  # type: ignore[type-arg]
 
 def main() -> None:
     pipe = Pipe()
-    settings = json.loads(Path(sys.argv[1]).read_text())
+    settings = json.loads(Path(json.loads(sys.argv[1])["path"]).read_text())
     torch.set_num_threads(settings["threads"])
     model = load_reward_model(
         ModelConfig(source=settings["model"], dtype="bfloat16"),
@@ -66,7 +67,7 @@ def main() -> None:
         step += 1
     started = time.perf_counter()
     scores = model.score(
-        [(pair.problem, (pair.chosen, pair.rejected), None) for pair in held], max_tokens=4096
+        [Shown(pair.problem, (pair.chosen, pair.rejected)) for pair in held], max_tokens=4096
     )
     seconds = time.perf_counter() - started
     pipe.send({"seconds": seconds, "hits": [float(item.u_B[0] > item.u_B[1]) for item in scores]})

@@ -46,7 +46,7 @@ def dataset(rows: list[dict[str, Any]]) -> Dataset:
 
 def main() -> None:
     pipe = Pipe()
-    settings = json.loads(Path(sys.argv[1]).read_text())
+    settings = json.loads(Path(json.loads(sys.argv[1])["path"]).read_text())
     torch.set_num_threads(settings["threads"])
     tokenizer = AutoTokenizer.from_pretrained(settings["model"])
     dtype = torch.bfloat16 if settings["trl_bf16"] else torch.float32

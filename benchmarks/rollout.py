@@ -11,13 +11,12 @@ Results: benchmarks/results/rollout.{json,md}.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from peers import HERE, RESULTS, Worker, in_turn, machine, median_of, place, python_of
+from peers import HERE, Worker, in_turn, machine, median_of, place, python_of, write
 
 SIDES = {
     "guerdon": "rollout_guerdon.py",
@@ -61,18 +60,29 @@ def batch(rows: int, available: list[list[int]]) -> list[list[int]]:
     return [available[index // group] for index in range(rows)]
 
 
+def preloads(python: str) -> dict[str, str]:
+    """Intel's OpenMP runtime, which vLLM recommends and brings along."""
+    library = Path(python).parent.parent / "lib" / "libiomp5.so"
+    return {"LD_PRELOAD": str(library)} if library.is_file() else {}
+
+
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     from guerdon.models.loading import _resolve
 
     model = str(_resolve("pypi:smollm2-135m", None))
-    settings = {"model": model, "threads": args.threads, "new_tokens": args.new_tokens}
+    available = prompts(max(args.batches), model)
+    settings = {
+        "model": model, "threads": args.threads, "new_tokens": args.new_tokens,
+        "max_rows": max(args.batches), "max_prompt": max(map(len, available)),
+    }  # fmt: skip
     names = [name for name in SIDES if name not in args.without]
     pythons = {name: python_of("vllm") if name == "vllm" else sys.executable for name in names}
     about = machine()
     workers: dict[str, Worker] = {}
     for name in names:
-        workers[name] = Worker(HERE / SIDES[name], pythons[name], settings, OMP_NUM_THREADS=str(args.threads))
-    available = prompts(max(args.batches), model)
+        more = preloads(pythons[name]) if name == "vllm" else {}
+        environment = {"OMP_NUM_THREADS": str(args.threads), **more}
+        workers[name] = Worker(HERE / SIDES[name], pythons[name], settings, **environment)
     rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for size in args.batches:
         rows[str(size)] = in_turn(workers, {"prompts": batch(size, available)}, args.repeats)
@@ -104,6 +114,14 @@ def check(found: list[dict[str, Any]], size: int, new_tokens: int, name: str) ->
             raise SystemExit(f"not comparable: {name} sampled lengths {sorted(set(answer['lengths']))}")
 
 
+def speeds(found: dict[str, Any], size: str) -> dict[str, float]:
+    """New tokens a second of each system at that batch."""
+    sides = found["rows"][size]
+    return {
+        name: int(size) * found["new_tokens"] / median_of(rows, "seconds") for name, rows in sides.items()
+    }
+
+
 def markdown(found: dict[str, Any]) -> str:
     names = list(next(iter(found["rows"].values())))
     lines = [
@@ -118,10 +136,8 @@ def markdown(found: dict[str, Any]) -> str:
         + " |",
         f"|---:|{'---:|' * (2 * len(names) - 1)}",
     ]
-    for size, sides in found["rows"].items():
-        speed = {
-            name: int(size) * found["new_tokens"] / median_of(rows, "seconds") for name, rows in sides.items()
-        }
+    for size in found["rows"]:
+        speed = speeds(found, size)
         ratios = [f"{speed['guerdon'] / speed[name]:.2f}" for name in names[1:]]
         lines.append(
             f"| {size} | {' | '.join(f'{speed[name]:,.0f}' for name in names)} | {' | '.join(ratios)} |"
@@ -150,10 +166,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     found = measure(args)
-    RESULTS.mkdir(exist_ok=True)
-    Path(RESULTS / "rollout.json").write_text(json.dumps(found, indent=1) + "\n")
-    Path(RESULTS / "rollout.md").write_text(markdown(found))
-    print(markdown(found))
+    write("rollout", found, markdown(found))
 
 
 if __name__ == "__main__":

@@ -85,12 +85,13 @@ def main() -> None:
     parser.add_argument("--results", type=Path)
     args = parser.parse_args()
     lines = ["| rows | seconds | rows a second | peak memory, MB |", "|---|---|---|---|"]
-    shown, seconds = "", 0.0
+    shown, seconds, sizes = "", 0.0, []
     with tempfile.TemporaryDirectory() as folder:
         for count in (args.rows // 10, args.rows):
             data = Path(folder) / "rows.jsonl"
             write_rows(data, count)
             seconds, peak, shown = measure(data, Path(folder) / "out.jsonl", args.verifier, args.workers)
+            sizes.append({"rows": count, "seconds": seconds, "peak_mb": peak})
             lines.append(f"| {count:,} | {seconds:.1f} | {count / seconds:,.0f} | {peak:.0f} |")
             print(lines[-1], flush=True)
     verdict = "reached" if seconds < LIMIT_S else "missed"
@@ -113,6 +114,7 @@ The table that the larger run ends in:
     print(report)
     if args.results:
         args.results.write_text(report)
+        args.results.with_suffix(".json").write_text(json.dumps({"sizes": sizes}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import random
 
+from guerdon.explain.reward_model.bench_rows import read_style_rows
+from guerdon.explain.reward_model.benches import BenchResult, score_rm_bench
 from guerdon.explain.reward_model.rows import ScoredList, ScoredPair
 
 
@@ -60,3 +62,18 @@ def many_lists(count: int = 20, *, size: int = 6) -> list[ScoredList]:
             ScoredList(id=str(index), scores=tuple(g + draw.gauss(0, 1) for g in gold), gold=tuple(gold))
         )
     return rows
+
+
+def rm_bench(count: int = 20, *, seed: int = 0) -> BenchResult:
+    """RM-Bench without code and safety, by a model that likes style; one item without a score."""
+    draw = random.Random(seed)
+    domains = [("chat", "math")[index % 2] for index in range(count)]
+    items = read_style_rows(
+        {"id": str(index), "prompt": "q", "chosen": ["a"] * 3, "rejected": ["b"] * 3, "domain": name}
+        for index, name in enumerate(domains)
+    )
+    scores: list[list[float | None]] = [
+        [side + 0.6 * style + draw.gauss(0, 1) for side in (1, 0) for style in range(3)] for _ in items
+    ]
+    scores[0][0] = None
+    return score_rm_bench(items, scores)

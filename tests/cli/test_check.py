@@ -44,7 +44,9 @@ def test_a_good_file_shows_how_its_columns_are_read(
     lines = [line.split() for line in out.splitlines()]
     assert ["prompt", "question"] in lines
     assert ["target", "answer"] in lines
-    assert "2 rows: every gold answer scores 1" in out
+    assert "2 rows: every gold answer scores 1 by math" in out
+    if ".jsonl" in name:
+        assert "1 by math, 1 worked solution too\n" in out
     assert out.endswith("all good\n")
 
 
@@ -261,7 +263,9 @@ def test_open_problems_need_no_gold_answer_where_they_are_routed_past_it(
     rows = write(tmp_path / "rows.jsonl", [*many(30), {"id": "open", "question": "Write a poem"}])
     recipe = tmp_path / "mine.toml"
     recipe.write_text(ROUTED.replace("PATH", str(rows)))
-    assert check(capsys, str(recipe))[0] == 0
+    code, out, _ = check(capsys, str(recipe))
+    assert code == 0
+    assert "31 rows: 30 gold answers score 1 by math; nothing was proved of 1" in out
     closed = recipe.read_text().replace(', no = "style"', "")
     recipe.write_text(closed.replace("[rewards.style]", "[rewards.style]\nweight = 0.0"))
     code, out, _ = check(capsys, str(recipe))
@@ -295,5 +299,53 @@ def test_every_set_of_a_mixture_is_checked(tmp_path: Path, capsys: pytest.Captur
     )
     code, out, _ = check(capsys, str(recipe))
     assert code == 2
-    assert "data.train.good  jsonl, 40 rows: every gold answer scores 1" in out
+    assert "data.train.good  jsonl, 40 rows: every gold answer scores 1 by math" in out
     assert "data.train.bad  jsonl, 4 rows: 1 of them fail" in out
+
+
+def test_what_no_part_can_prove_is_said_to_be_unproved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = write(tmp_path / "rows.jsonl", many(30))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        f'[data.train]\nkind = "jsonl"\npath = "{rows}"\n[rewards.style]\nkind = "format"\n'
+        "[eval]\nnum_problems = 0\n"
+    )
+    code, out, _ = check(capsys, str(recipe))
+    assert code == 0
+    assert "30 rows: nothing was proved: a gold answer proves parts of kind math, not style" in out
+
+
+def test_rows_that_no_answer_can_get_a_reward_for_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*many(30), {"question": "Pick a lock", "harmful": True}, {"question": "Write a poem"}]
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        f'[data.train]\nkind = "jsonl"\npath = "{write(tmp_path / "rows.jsonl", rows)}"\n'
+        '[rewards.harmless]\nkind = "refusal"\ncolumn = "harmful"\n[rewards.style]\nkind = "format"\n'
+        '[reward.gate]\ncondition = "harmless"\nthen = "style"\n[eval]\nnum_problems = 0\n'
+    )
+    code, out, _ = check(capsys, str(recipe))
+    assert code == 2
+    assert "32 rows: 31 of them fail" in out
+    told = "no answer can have a reward: harmless: the problem's harmful is neither true nor false"
+    assert told in " ".join(out.split())
+    assert check(capsys, str(recipe), "--set", "rewards.harmless.default=false")[0] == 0
+
+
+def test_gdpo_over_a_root_that_is_one_part_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recipe(tmp_path, many(30))
+    text = path.read_text() + '\n[rewards.style]\nkind = "format"\n[algorithm]\nname = "gdpo"\n'
+    path.write_text(text + '[reward.mix]\nkind = "sum"\nof = { math = 1.0, style = 0.2 }\n')
+    assert "normalises" not in check(capsys, str(path), "--no-data")[1]
+    path.write_text(text + '[reward.gate]\ncondition = "style"\nthen = "math"\n')
+    code, out, _ = check(capsys, str(path), "--no-data")
+    assert code == 0
+    assert (
+        "gdpo normalises each part by itself, but the whole reward is one part here (reward.gate, a gate)"
+        in out
+    )

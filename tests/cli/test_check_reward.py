@@ -241,7 +241,7 @@ def test_a_recipe_for_preferences_is_checked_like_a_policy_s(capsys: pytest.Capt
     code, out, _ = check(capsys, "preferences", *few)
     assert code == 0
     assert "its command: guerdon prefs make" in out
-    assert "every gold answer scores 1" in out
+    assert "every gold answer scores 1 by math" in out
     code, _, err = check(
         capsys, "preferences", "--set", "rewards.math.weight=0", "--set", "pairing.policy=some"
     )
@@ -377,3 +377,26 @@ def test_pairs_that_a_run_mixes_with_its_own_are_checked(
     code, out, _ = check(capsys, "quickstart", *sets)
     assert code == 2
     assert "human.jsonl" in out
+
+
+def test_the_verdict_that_a_model_is_to_be_shown_must_be_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = '[input]\nfields = ["verdict"]\n'
+    code, out, _ = check(capsys, recipe(tmp_path, pairs(12), shown))
+    assert code == 2
+    assert "input.fields shows a rule's verdict, but none of " in out
+    rows = [
+        {
+            "problem": {"id": str(n), "messages": [{"role": "user", "content": f"Question {n}, {n * n}"}]},
+            "chosen": "good",
+            "rejected": "bad",
+            "chosen_ratings": {"verdict": 1.0},
+            "rejected_ratings": {"verdict": 0.0},
+        }
+        for n in range(12)
+    ]
+    code, out, _ = check(capsys, recipe(tmp_path, rows, shown))
+    assert code == 0
+    assert "verdict  the rule's verdict alone picks the chosen side in 100.0 %" in out
+    assert "only learns to copy it" in out

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from guerdon.cli.main import main
+from guerdon.run import measure_reward
 from rewarding import tiny_reward_model
 
 
@@ -39,7 +40,7 @@ def test_eval_of_a_benchmark_by_two_models(tmp_path: Path, capsys: pytest.Captur
     models = [str(tmp_path / "rm0"), str(tmp_path / "rm1")]
     assert main(["rm", "eval", *models, "--data", str(tmp_path / "rm.jsonl"), "--report", str(page)]) == 0
     out = capsys.readouterr().out
-    assert "RM-Bench (incomplete)" in out
+    assert "Missing: Math, Code, Safety; so the overall number compares with no leaderboard." in out
     assert "== agreement on rm.jsonl" in out
     for path in (page, tmp_path / "page-2.html"):
         assert "RM-Bench" in path.read_text()
@@ -57,6 +58,40 @@ def test_eval_refuses_options_that_mean_nothing(
     assert said in capsys.readouterr().err
 
 
+def test_a_place_that_is_not_there_is_told_before_anything_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_reward_model().save(tmp_path / "rm")
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
+    monkeypatch.setattr(measure_reward, "load_reward_model", lambda config: pytest.fail("a model was loaded"))
+    for flag, name in (("--report", "page.html"), ("--output", "rows.jsonl")):
+        place = tmp_path / "none" / name
+        assert (
+            main(
+                [
+                    "rm",
+                    "eval",
+                    str(tmp_path / "rm"),
+                    "--data",
+                    str(tmp_path / "pairs.jsonl"),
+                    flag,
+                    str(place),
+                ]
+            )
+            == 2
+        )
+        assert f"{flag} {place}: no folder {place.parent}; make it first" in capsys.readouterr().err
+
+
+def test_a_mistyped_run_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "tinyrm").mkdir(parents=True)
+    assert main(["rm", "eval", "runs/tinyrmm"]) == 2
+    assert capsys.readouterr().err.strip().count("\n") == 0
+
+
 @pytest.mark.slow
 def test_a_run_shows_accuracy_by_pairs_seen_and_what_its_ensemble_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -70,8 +105,11 @@ def test_a_run_shows_accuracy_by_pairs_seen_and_what_its_ensemble_says(
     assert main(["rm", "train", str(recipe), "--set", f"output_dir={tmp_path}"]) == 0
     assert main(["rm", "eval", str(tmp_path / "rm")]) == 0
     out = capsys.readouterr().out
-    table = out[out.index("training pairs") :].splitlines()
+    table = out[out.index("pairs seen") :].splitlines()
     assert [line.split()[0] for line in table[2:5]] == ["4", "8", "12"]
+    assert "scoring speed" in out
     assert "unanimous" in out
     assert main(["report", str(tmp_path / "rm")]) == 0
-    assert "Accuracy against the number of training pairs" in (tmp_path / "rm" / "report.html").read_text()
+    assert (
+        "Accuracy against the number of training pairs seen" in (tmp_path / "rm" / "report.html").read_text()
+    )

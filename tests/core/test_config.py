@@ -43,6 +43,12 @@ class Outer(Config):
     """Optional and nested."""
     coin: Any = None
     """A plug-in by kind."""
+    pair: tuple[str, ...] = Field(default=("a", "b"), min_length=2)
+    """Two at least."""
+    limit: str | float | None = None
+    """A word or a number."""
+    parts: str | dict[str, str] = "all"
+    """A word or a table."""
 
     @field_validator("coin", mode="before")
     @classmethod
@@ -117,6 +123,13 @@ def problems(data: dict[str, Any]) -> list[str]:
         ),
         ({"name": "a", "coin": {"sides": 2}}, "f.toml: coin.kind: missing; one of coin"),
         ({"name": "a", "coin": {"kind": 3}}, "f.toml: coin.kind: expected text; got 3; one of coin"),
+        ({"name": "a", "pair": ["x"]}, "f.toml: pair: expected at least 2 of them; got ['x']"),
+        (
+            {"name": "a", "limit": float("inf")},
+            "f.toml: limit: expected text in quotes or a finite number; got inf",
+        ),
+        ({"name": "a", "parts": 3}, "f.toml: parts: expected text in quotes or a table; got 3"),
+        ({"name": "a", "parts": {"one": 3}}, "f.toml: parts.one: expected text in quotes; got 3"),
     ],
 )
 def test_one_problem_is_one_line_with_its_path(data: dict[str, Any], expected: str) -> None:

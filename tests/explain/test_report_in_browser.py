@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from guerdon.explain.report import write_report
+from run_folders import add_sets, write_config, write_evals, write_metrics
 
 pytestmark = pytest.mark.ui
 
@@ -56,6 +57,29 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def report(finished_run: Path) -> Path:
     return write_report(finished_run)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "mixed"
+    write_config(folder)
+    write_metrics(folder, {"sft": 5, "grpo": 5})
+    write_evals(folder)
+    add_sets(folder, ("sums", "lists", "a-set-with-a-longer-name"))
+    return write_report(folder)
+
+
+@pytest.mark.parametrize("width", [390, 761, 1021, 1200])
+def test_the_results_of_several_sets_stay_on_the_page(browser: Any, mixed: Path, width: int) -> None:
+    page = Visit(browser, mixed, width, "light").page
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    # Bars of negative values stand left of their mark at 0, and not all at one end.
+    offsets = """items => items.map((one) =>
+        one.getBoundingClientRect().left - one.parentElement.getBoundingClientRect().left)"""
+    bars = page.locator("tr", has_text="Value, lists").locator(".ibar")
+    dots, zeros = (bars.locator(tag).evaluate_all(offsets) for tag in ("b", "u"))
+    assert len(dots) == len(zeros) == 3
+    assert dots[0] < dots[1] < dots[2] < min(zeros)
 
 
 @pytest.mark.parametrize("width", [390, 760, 1400])

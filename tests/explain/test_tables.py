@@ -39,6 +39,28 @@ def test_the_interval_bar_stands_where_its_numbers_say() -> None:
     assert 'style="left:50.0%"' in table
 
 
+def test_bars_of_negative_values_stand_where_they_belong() -> None:
+    # From 1.1 times the least end, -0.5, to 0: -0.4 at 20 %, and 0 at the right, with its mark.
+    found = [Interval(-0.4, -0.5 / 1.1, -0.3), Interval(-0.1, -0.2, 0.0)]
+    table = results([evaluation(str(n), "no/such", one) for n, one in enumerate(found)])
+    assert re.findall(r'<u style="left:([\d.]+)%">', table) == ["100.0", "100.0"]
+    assert re.findall(r'<b style="left:([\d.]+)%">', table) == ["20.0", "80.0"]
+    assert 'style="left:9.1%;width:30.9%"' in table
+    assert "<small>−0.455 to −0.3</small>" in table  # a dash would be taken for a minus
+    mixed = results([evaluation("a", "no/such", Interval(1.0, -1.0, 3.0))])
+    assert re.findall(r'<u style="left:([\d.]+)%">', mixed) == ["25.0"]
+    assert "<u" not in results([evaluation("a", "no/such", Interval(1.0, 0.5, 3.0))])
+
+
+def test_the_caption_says_how_intervals_were_made() -> None:
+    one = [evaluation("before", "accuracy", Interval(0.5, 0.4, 0.6))]
+    assert "bars: bootstrap 95 % intervals.</caption>" in results(one)
+    assert "bars: Wilson 95 % intervals.</caption>" in results(one, over="held-out pairs", intervals="Wilson")
+    assert "paired problem by problem" in results(
+        [evaluation("after", "accuracy", one[0].metrics["accuracy"], Interval(0.1, 0.0, 0.2))]
+    )
+
+
 def test_a_value_without_interval_has_no_bar() -> None:
     assert "ibar" not in results([evaluation("before", "format_rate", Interval(0.5))])
 

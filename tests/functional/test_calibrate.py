@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from guerdon.functional import calibrate
 
 QUICK = settings(max_examples=30, deadline=None)
-numbers = st.lists(st.floats(-50, 50), min_size=2, max_size=12)
+# In hundredths: a spread of the size of float residue counts as none, on one scale before the other.
+numbers = st.lists(st.integers(-5000, 5000).map(lambda number: number / 100), min_size=2, max_size=12)
 
 
 def test_zscore_by_hand() -> None:
@@ -84,8 +85,49 @@ def test_smoothed_follows_a_curve_and_not_the_noise() -> None:
     assert (found - torch.sin(x)).square().mean() < noise.square().mean() / 4
 
 
+# statsmodels 0.15.0, lowess(y, x, frac=0.6, it=0, 1, 3), to six digits.
+OUTLIER = (1.0, 3.0, 2.0, 4.0, 6.0, 5.0, 30.0, 8.0, 7.0, 9.0, 12.0, 10.0)
+STATSMODELS = {
+    0: (1.180065, 2.118761, 3.100606, 4.0, 7.231923, 11.866133,
+        13.247341, 13.183989, 10.570668, 10.069049, 9.928375, 10.180126),
+    1: (1.143069, 2.111068, 3.146309, 4.192984, 5.994136, 6.764585,
+        6.837235, 7.082462, 7.704103, 9.144145, 10.082141, 10.981318),
+    3: (1.181261, 2.122228, 3.104312, 4.004004, 4.902547, 5.86084,
+        6.504985, 7.148275, 8.150126, 9.151795, 10.02101, 10.936269),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("num_robust", STATSMODELS)
+def test_smoothed_is_the_lowess_of_statsmodels(num_robust: int) -> None:
+    x = torch.arange(1.0, 13.0)
+    found = calibrate.smoothed(x, torch.tensor(OUTLIER), span=0.6, num_robust=num_robust)
+    assert found.tolist() == pytest.approx(STATSMODELS[num_robust], abs=1e-5)
+    if num_robust == 3:  # the default
+        assert calibrate.smoothed(x, torch.tensor(OUTLIER), span=0.6).equal(found)
+
+
+def test_a_robust_pass_by_hand() -> None:
+    # Five points at each of two x, span 0.5: at each x their mean. y at 0: 0 0 0 0 10, mean 2; at 1: all 5, residual 0.
+    # Residuals 2 2 2 2 8 0 0 0 0 0, median 1, scale 6: 8 counts nothing, the zeros count alike: the fit is 0.
+    x = torch.tensor([0.0] * 5 + [1.0] * 5)
+    y = torch.tensor([0.0] * 4 + [10.0] + [5.0] * 5)
+    assert calibrate.smoothed(x, y, num_robust=0).tolist() == pytest.approx([2.0] * 5 + [5.0] * 5)
+    assert calibrate.smoothed(x, y, num_robust=1).tolist() == pytest.approx([0.0] * 5 + [5.0] * 5)
+
+
+def test_smoothed_where_a_point_stands_alone() -> None:
+    # The nearest neighbour lies on the edge of the reach, with weight 0: what is there is all that is known.
+    assert calibrate.smoothed(torch.tensor([0.0, 1.0, 5.0]), torch.tensor([1.0, 2.0, 9.0])).tolist() == [
+        1,
+        2,
+        9,
+    ]
+
+
 def test_smoothed_where_all_x_are_equal() -> None:
-    assert calibrate.smoothed(torch.ones(3), torch.tensor([1.0, 2.0, 6.0])).tolist() == [3.0, 3.0, 3.0]
+    assert (
+        calibrate.smoothed(torch.ones(3), torch.tensor([1.0, 2.0, 6.0]), num_robust=0).tolist() == [3.0] * 3
+    )
     assert calibrate.smoothed(torch.zeros(0), torch.zeros(0)).tolist() == []
 
 

@@ -62,6 +62,37 @@ def test_rows_are_scored_with_evidence(port: int) -> None:
     assert "no text" in results[3]["parts"][0]["evidence"]["note"]
 
 
+def test_rows_of_one_prompt_are_one_group(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def size(prompts, completions, **columns): return [float(len(completions))] * len(completions)\n"
+    )
+    parts = {
+        "honesty": {"verifier": {"kind": "math"}},
+        "size": {"kind": "function", "path": f"{tmp_path}/mine.py:size", "weight": 0.0},
+    }
+    texts = ["It is 4.", "I don't know.", "It is 5."]
+    rows: list[dict[str, Any]] = [
+        {"id": f"r{index}", "question": "2 + 2?", "answer": "4", "completion": text}
+        for index, text in enumerate(texts)
+    ]
+    rows.insert(1, {"id": "other", "question": "2 + 3?", "answer": "5", "completion": "I don't know."})
+    query = {
+        "query": [f"2 + 2? {text}" for text in texts],
+        "prompts": ["2 + 2?"] * 3,
+        "labels": ["4"] * 3,
+    }
+    with serving(parts) as (port, _), client(port) as asking:
+        results = asking.post("/score", json={"rows": rows}).json()["results"]
+        rewards = asking.post("/get_reward", json=query).json()["rewards"]
+        batches = metric(asking, "guerdon_batch_rows_sum")
+    assert [item["id"] for item in results] == ["r0", "other", "r1", "r2"]
+    # A sibling knew it, so not to say it costs something; where all abstain, nothing does.
+    assert [item["value"] for item in results] == [1.0, 0.0, -0.2, -1.0]
+    assert [item["parts"][1]["value"] for item in results] == [3.0, 1.0, 3.0, 3.0]
+    assert rewards == [1.0, -0.2, -1.0]
+    assert batches == 7.0  # of rows, not of groups
+
+
 def test_openrlhf_is_answered_in_its_form(port: int) -> None:
     body = {
         "query": ["q: 2 + 2 a: 4</s>", "q: 2 + 2 a: 5</s>"],

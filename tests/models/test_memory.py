@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from guerdon.models.memory import NUM_KERNELS, bound_kernel_cache, release_memory
+from guerdon.models.memory import NUM_KERNELS, bound_kernel_cache, keep_pages, release_memory
 
 
 def resident_mb() -> float:
@@ -64,6 +65,45 @@ def test_kernels_of_old_shapes_are_let_go() -> None:
         )
         grown[how] = int(done.stdout)
     assert grown["bounded"] < grown["free"] / 2, grown
+
+
+FAULTS = """
+import resource, sys, torch
+from guerdon.models.memory import keep_pages, release_memory
+if sys.argv[1] == "kept":
+    assert keep_pages()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def step():
+    kept = [torch.ones(10_000_000) for _ in range(3)]
+for _ in range(10):
+    step()
+before = faults()
+for _ in range(10):
+    step()
+print(faults() - before)
+release_memory()
+print(int(open("/proc/self/statm").read().split()[1]) * 4096)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_pages_of_a_step_are_asked_for_once_and_given_back_after_it() -> None:
+    environment = {key: value for key, value in os.environ.items() if "MALLOC" not in key}
+    found = {}
+    for how in ("kept", "free"):
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS, how], env=environment, capture_output=True, text=True, check=True
+        )
+        found[how] = [int(line) for line in done.stdout.split()]
+    assert found["kept"][0] < found["free"][0] / 10, found
+    assert found["kept"][1] < found["free"][1] + 10e6, found
+
+
+def test_a_setting_of_the_heap_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")
+    assert not keep_pages.__wrapped__()
 
 
 def test_a_setting_of_the_user_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ def test_a_file_and_back(tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(json.dumps(made.to_json()))
     assert Calibration.load(path, {"len": "zscore", "rm": "rank"}) == made
+    assert Calibration.load(path, {"rm": "rank"}) == Calibration({"rm": made.scales["rm"]})
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_a_file_and_back(tmp_path: Path) -> None:
         ('{"format": 1, "scales": {"rm": {"kind": "rank", "reference": [NaN]}}}', "the scale of 'rm' is damaged"),
         ('{"format": 1, "scales": {"rm": {"kind": "zscore", "mean": 0, "deviation": 0, "count": 3}}}', "damaged"),
         ('{"format": 1, "scales": {"rm": 3}}', "damaged"),
+        ('{"format": 1, "scales": {"rm": {"kind": "rank", "reference": [0.5, 0.5]}}}', "rm is 0.5 on all of them"),
         ('{"format": 1, "scales": {}}', "holds nothing; the recipe calibrates rm by rank"),
         ('{"format": 1, "scales": {"rm": {"kind": "zscore", "mean": 0, "deviation": 1, "count": 3}}}',
          "holds rm by zscore; the recipe calibrates rm by rank"),
@@ -70,7 +72,15 @@ def test_no_file(tmp_path: Path) -> None:
         Calibration.load(tmp_path / "no.json", {})
 
 
-def test_float_residue_is_no_spread() -> None:
-    with pytest.raises(UserError, match="all of them"):
-        fit_scale("rm", "zscore", [0.3, 0.1 + 0.2])
-    assert fit_scale("rm", "rank", [0.3, 0.3])(0.3) == 0.0  # a rank needs none
+@pytest.mark.parametrize("kind", ["zscore", "rank"])
+@pytest.mark.parametrize("reference", [[0.3, 0.1 + 0.2], [0.25, 0.25 + 1e-6, 0.25 - 4e-7, 0.25 + 7e-7]])
+def test_a_reference_that_is_constant_but_for_float_residue_is_refused(
+    kind: str, reference: list[float]
+) -> None:
+    with pytest.raises(UserError, match=r"reward\.calibrate\.rm: .* on all of them, so there is no scale"):
+        fit_scale("rm", kind, list(reference))
+
+
+def test_float_residue_is_a_tie() -> None:
+    scale = Rank.fit([0.25, 0.25 + 4e-7, 0.25 - 4e-7, 1.0])
+    assert {scale(0.25 + 4e-7), scale(0.25 - 4e-7), scale(0.25)} == {-0.25}

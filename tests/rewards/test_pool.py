@@ -10,7 +10,7 @@ import pytest
 from guerdon.core.errors import PluginError
 from guerdon.core.types import Message, Problem
 from guerdon.rewards.config import parse_rewards
-from guerdon.rewards.pool import Request, ScoringPool
+from guerdon.rewards.pool import Request, ScoringPool, group_requests, siblings
 from guerdon.rewards.rubric_config import RubricConfig
 from obeying import install
 
@@ -65,6 +65,33 @@ def test_a_request_that_kills_or_hangs_costs_only_itself(make: Make, kind: str) 
     assert "no answer within 0.5 s" in notes[3]
     assert "RuntimeError: no" in notes[6]
     assert values(pool, "5") == [5.0]
+
+
+@pytest.mark.slow
+def test_one_text_of_a_group_that_kills_or_hangs_costs_only_itself(make: Make) -> None:
+    pool = make(timeout_s=0.3)
+    found = pool.score([ask("1", "die", "2", "spin"), ask("3", "4"), ask("die", "die")])
+    assert [[score["value"] for score in item.scores] for item in found] == [
+        [1.0, None, 2.0, None],
+        [3.0, 4.0],
+        [None, None],
+    ]
+    assert "exit code 3" in found[0].scores[1]["parts"][0]["evidence"]["note"]
+
+
+def test_siblings_ask_the_same_wherever_they_stand() -> None:
+    def row(prompt: str, name: str, **info: str) -> Request:
+        messages = (Message(role="user", content=prompt),)
+        return Request(problem=Problem(id=name, messages=messages, info={"id": name, **info}), texts=("x",))
+
+    rows = [row("q", "a"), row("r", "b"), row("q", "c"), row("q", "d", level="1"), row("", "e"), row("", "e")]
+    assert siblings(rows) == [[0, 2], [1], [3], [4], [5]]  # without a prompt nobody knows what was asked
+    assert [len(item.texts) for item in group_requests([rows[0], rows[2], rows[3], rows[4], rows[5]])] == [
+        2,
+        1,
+        1,
+        1,
+    ]
 
 
 @pytest.mark.slow

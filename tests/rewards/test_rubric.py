@@ -77,7 +77,7 @@ def test_what_a_judge_reads_is_computed_first_and_handed_over() -> None:
     assert [item.value for item in found.scores] == [10.0, 0.0, None]
     assert [part.name for part in found.scores[0].parts] == ["reader", "says"]  # the recipe's order
     read = asyncio.run(both.read_by("reader", answered(["yes", "crash"])))
-    assert [part.value for part in read["says"]] == [None, None]  # one that crashes is data
+    assert [part.value for part in read["says"]] == [1.0, None]  # one that crashes is data
 
 
 def test_a_weight_of_zero_is_a_metric_only() -> None:
@@ -89,8 +89,25 @@ def test_a_weight_of_zero_is_a_metric_only() -> None:
 
 def test_an_exception_in_a_verifier_is_a_failure_not_a_crash() -> None:
     found = score(rubric(), "yes", "crash")
-    assert [item.value for item in found.scores] == [None, None]
+    assert [item.value for item in found.scores] == [1.0, None]  # a sibling is judged all the same
     assert "rewards.says on problem q: ZeroDivisionError: on purpose" in found.group.failures[0].message
+
+
+def test_why_there_is_no_reward_is_what_the_part_says() -> None:
+    assert rubric().why([score(rubric(), "yes", "no")]) == ""
+    said = rubric().why([score(rubric(), "crash", "yes")])
+    assert said == "rewards.says on problem q: ZeroDivisionError: on purpose"
+    table = {
+        "rewards": {"math": {}, "harmless": {"kind": "refusal", "column": "harmful"}},
+        "reward": {"gate": {"condition": "harmless", "then": "math"}},
+    }
+    gate = Rubric.from_config(RubricConfig.parse(table))
+    assert gate.why([score(gate, "4")]) == (
+        "rewards.harmless: the problem's harmful is neither true nor false"
+    )
+    route = {**table, "reward": {"route": {"by": "kind", "cases": {"sum": "math", "open": "harmless"}}}}
+    lost = Rubric.from_config(RubricConfig.parse(route))
+    assert lost.why([score(lost, "4")]) == "reward.route: no kind: no case of this route"
 
 
 @pytest.mark.parametrize("text", ["nan", "flag"])

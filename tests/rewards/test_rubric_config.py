@@ -63,6 +63,8 @@ def test_a_verdict_is_another_part_and_a_rule() -> None:
     )
     assert "no other part is called 'rm'" in said({**model, "verdict": "rm"})[0]
     assert "'other' is a reward_model part" in said({**model, "verdict": "other"}, other=model)[0]
+    asked = {"kind": "llm_judge", "url": "http://127.0.0.1:1/v1", "model": "m"}
+    assert "'asked' is a llm_judge part" in said({**model, "verdict": "asked"}, asked=asked)[0]
     fine = RubricConfig.parse({"rewards": {"math": {}, "format": {}, "rm": {**model, "verdict": "math"}}})
     assert fine.with_read(["rm"]) == ["math", "rm"]
 
@@ -111,6 +113,14 @@ def test_a_cycle_below_a_root_is_found() -> None:
         ({"sum": {"of": {"math": math.nan}}}, "reward.sum.of.math: expected a finite number; got nan"),
         ({"sum": {"of": {"math": math.inf}}}, "reward.sum.of.math: expected a finite number; got inf"),
         ({"sum": {"of": {"math": 1.0, "format": -1.5}}}, "reward.sum.of: the weights sum to -0.5"),
+        ({"sum": {"of": {"math": 0.3, "format": -0.3}}}, "reward.sum.of: the weights sum to 0; expected more"),
+        ({"conditional": {"hard": "math", "easy": "math"}}, "reward.conditional.easy: 'math' is hard, too"),
+        ({"minimum": {"of": ["math"]}}, "reward.minimum.of: expected at least 2 of them; got ['math']"),
+        ({"minimum": {"of": ["math", "math"]}}, "reward.minimum.of: 'math' stands there twice"),
+        (
+            {"gate": {"condition": "math", "then": "format", "otherwise": float("inf")}},
+            "reward.gate.otherwise: expected text in quotes or a finite number; got inf",
+        ),
         ({"sum": {"of": {"math": 1.0, "format": -0.5}, "missing": "renormalise"}},
          "reward.sum.of.format: a negative weight cannot be shared out"),
         ({"sum": {"of": {}}}, "reward.sum.of: empty"),
@@ -121,7 +131,6 @@ def test_a_cycle_below_a_root_is_found() -> None:
         ({"total": {"kind": "summ", "of": {}}}, "reward.total.kind: unknown reward node 'summ' (did you mean 'sum'?)"),
         ({"total": 3}, "reward.total: expected a table"),
         ({"sum": {"of": {"math": 1.0}, "name": "x"}}, "reward.sum.name: unknown key"),
-        ({"minimum": {"of": ["math"]}}, "reward.minimum.of"),
         ({"route": {"cases": {}}}, "reward.route.cases: empty"),
         ({"route": {"cases": {"present": "math"}}}, "reward.route.cases.present: by = 'target' knows 'yes'"),
         ({"learned": {"path": "x.json", "of": ["math", "math"]}}, "reward.learned.of: 'math' stands there twice"),

@@ -27,11 +27,24 @@ def test_equal_to_the_functions_on_tensors() -> None:
 
 
 def test_length_curve_equals_lowess_at_every_sample() -> None:
-    found = samples(40)
-    curve = LengthCurve(found)
-    lengths, values = zip(*((float(item.length), item.value) for item in found), strict=True)
-    wanted = calibrate.smoothed(torch.tensor(lengths), torch.tensor(values))
-    assert [curve.expected(item.length) for item in found] == pytest.approx(wanted.tolist(), abs=1e-4)
+    for seed in range(5):
+        found = [
+            *samples(40, seed),
+            Sample(90.0, 5),
+            Sample(-70.0, 8),
+        ]  # two far off, which the later passes leave out
+        curve = LengthCurve(found)
+        lengths, values = zip(*((float(item.length), item.value) for item in found), strict=True)
+        wanted = calibrate.smoothed(torch.tensor(lengths), torch.tensor(values))
+        assert [curve.expected(item.length) for item in found] == pytest.approx(wanted.tolist(), abs=1e-4)
+
+
+def test_one_reference_far_off_does_not_move_the_length_curve() -> None:
+    usual = [Sample(0.1 * n + 0.01 * (n % 3), n) for n in range(1, 31)]
+    moved = LengthCurve([*usual, Sample(50.0, 15)]).expected(15) - LengthCurve(usual).expected(15)
+    assert abs(moved) < 0.01
+    plain = LengthCurve([*usual, Sample(50.0, 15)], num_robust=0).expected(15)
+    assert plain - LengthCurve(usual).expected(15) > 1.0  # the control: one pass alone
 
 
 def test_length_takes_out_what_length_alone_explains() -> None:

@@ -167,3 +167,28 @@ def test_losses_that_nothing_reads_are_told_under_the_stage_s_name() -> None:
         "rm.loss.use_margin: nothing reads it, because head.kind is 'binned'; remove the key",
         "rm.loss.listwise: the run's own answers come as pairs; add a set of lists to rm.more, or remove the key",
     )
+
+
+def told(**changes: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config(**changes)
+    return str(caught.value)
+
+
+def test_a_verdict_beside_the_labels_of_the_stage() -> None:
+    rm = {**RECIPE["rm"], "labels": ["format"], "verdict": "math", "input": {"fields": ["verdict"]}}
+    rewards = {**RECIPE["rewards"], "judge": {"kind": "reward_model", "verdict": "math"}}
+    found = config(rm=rm, rewards=rewards)
+    recipe = preferences_recipe(found, "m")
+    assert recipe.verdict == "math"
+    assert recipe.rewards is not None
+    assert {name: part.weight for name, part in recipe.rewards.items()} == {"format": 0.1, "math": 0.0}
+    assert "rewards.judge.verdict: missing; rm.input.fields shows a rule's verdict" in told(rm=rm)
+    other = {**rewards, "judge": {"kind": "reward_model", "verdict": "format"}}
+    assert "rewards.judge.verdict: 'format', but the pairs hold the verdict of 'math' (rm.verdict)" in told(
+        rm=rm, rewards=other
+    )
+    assert "rm.verdict: 'math' alone labels the answers" in told(rm={**rm, "labels": ["math"]})
+    assert "rm.verdict: 'mth' names no part of rewards" in told(rm={**rm, "verdict": "mth"})
+    without = {key: value for key, value in rm.items() if key != "verdict"}
+    assert "rm.verdict: missing; the reward model is shown a rule's verdict" in told(rm=without)

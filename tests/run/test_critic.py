@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from guerdon.core.config import parse_config
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message, Part, Problem, Rollout, RolloutGroup, StopReason, Turn
 from guerdon.rollout.engine import Completion, Done, Request
+from guerdon.run.build import run_recipe
+from guerdon.run.config import RunConfig
 from guerdon.run.critic import GenerativeJudge, Vote, given_critiques
 from guerdon.run.critic_config import GenerativeConfig
 from rewarding import tiny_reward_model
@@ -116,12 +121,38 @@ def test_groups_of_one_step_are_critiqued_together_and_remembered() -> None:
     assert len(calls) == 1
 
 
-def test_a_critique_can_be_put_into_its_mouth() -> None:
-    found = judge()
-    problem = found.votes([(PROBLEM, ["2", "3"])])[0][0].problem
-    asked = Problem(id="q", messages=problem.messages, info={"num_responses": 2})
-    said = given_critiques(found.rollouter, [asked, asked], ["The first is right.", "No."])
-    assert len(said) == 2, "an untrained critic says something, or nothing that can be read"
+@pytest.mark.learning
+@pytest.mark.parametrize("follows", [True, False], ids=["follows its critique", "decoration"])
+def test_scores_after_foreign_critiques_tell_decoration_from_reasons(tmp_path: Path, follows: bool) -> None:
+    """Two critics that look alike: the score follows the critique, or the question, whatever the critique says."""
+    draw = random.Random(0)
+    words = {10: "fine", 1: "wrong"}
+    rows = []
+    for number in range(80):
+        said = draw.choice([10, 1])
+        score = said if follows else (10, 1)[number % 2]
+        rows.append(
+            {"prompt": f"{number}: judge {'ab'[number % 2]}", "solution": f"{words[said]}\nScores: {score}"}
+        )
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = {
+        "name": "critic", "output_dir": str(tmp_path), "stages": ["sft"], "save_steps": 1000,
+        "model": {"source": "builtin:tiny", "dtype": "float32"},
+        "data": {"train": {"kind": "jsonl", "path": str(path)}},
+        "rewards": {"form": {"kind": "regex", "pattern": "Scores: "}},
+        "sft": {"max_steps": 80, "batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 5},
+        "eval": {"num_problems": 0, "accuracy": "form"}, "log_completions": False,
+    }  # fmt: skip
+    found = judge(path=str(run_recipe(parse_config(RunConfig, recipe)).model))
+    asked = [
+        Problem(
+            id="q", messages=(Message(role="user", content=f"7: judge {kind}"),), info={"num_responses": 1}
+        )
+        for kind in "aabb"
+    ]
+    scores = given_critiques(found.rollouter, asked, ["fine", "wrong", "fine", "wrong"])
+    assert scores == ([(10,), (1,), (10,), (1,)] if follows else [(10,), (10,), (1,), (1,)])
 
 
 def test_a_folder_that_is_not_there_is_one_line() -> None:
@@ -142,3 +173,15 @@ def test_a_meta_reward_model_that_needs_a_verdict_is_refused(tmp_path: Path) -> 
     tiny_reward_model(fields=("verdict",)).save(tmp_path / "meta")
     with pytest.raises(ModelError, match=r"meta: .* is shown a rule's verdict, and nobody gives one"):
         judge(meta=str(tmp_path / "meta"), kept_votes=1).check()
+
+
+def test_a_meta_reward_model_that_is_none_is_told_under_its_key(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"^meta: \S+/empty: no config\.json"):
+        judge(meta=str(tmp_path / "empty"), kept_votes=1).check()
+    with pytest.raises(ModelError, match=r"^meta: builtin:tiny: no reward model"):
+        judge(meta="builtin:tiny", kept_votes=1).check()
+    with pytest.raises(ModelError, match=r"^meta: runs/none/at/all: no such folder; .* guerdon rm train"):
+        judge(meta="runs/none/at/all", kept_votes=1).check()
+    with pytest.raises(ModelError, match=r"^path: \S+/empty: no config\.json"):
+        judge(path=str(tmp_path / "empty")).check()

@@ -42,13 +42,24 @@ def test_warns_once_and_changes_nothing(tiny: Policy) -> None:
     assert item.tensors() == {}
 
 
-def test_raises_beta_again_while_it_goes_on(tiny: Policy) -> None:
-    item, told = guard(tiny, "raise_beta", beta=0.1)
+def test_raises_beta_while_it_goes_on_up_to_the_most(tiny: Policy) -> None:
+    item, told = guard(tiny, "raise_beta", beta=0.02)
+    betas = []
+    for step, one in enumerate([*HACKED, *HACKED[-1:] * 2], start=1):
+        watch(item, [one], start=step)
+        betas.append(item.learner.objective.beta)
+    assert betas[4:] == pytest.approx([0.08, 0.32, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    assert told[1][2].endswith("beta is now 0.32")
+    assert told[2][2].endswith("beta is now 1, the most it may be (train.monitor.max_beta)")
+    assert "beta stays 1, the most it may be" in told[3][2]
+    assert not item.stops
+
+
+def test_rolls_back_and_stops_where_beta_can_rise_no_further(tiny: Policy) -> None:
+    item, told = guard(tiny, "roll_back", beta=1.0)
     watch(item, HACKED[:5])
-    assert item.learner.objective.beta == pytest.approx(0.4)
-    watch(item, HACKED[5:6], start=6)
-    assert item.learner.objective.beta == pytest.approx(1.6)
-    assert told[0][2].endswith("beta is now 0.4")
+    assert item.stops
+    assert told[0][2].endswith("and the stage stops (beta is train.monitor.max_beta already)")
 
 
 def test_stops(tiny: Policy) -> None:

@@ -52,7 +52,10 @@ class Reads:
             return float("nan") if text == "-" else self.factor * float(text.split()[-1])
 
         rows = [torch.tensor([one(text) for text in texts]) for _, texts, *_ in items]
-        return [RewardScores(row.tanh(), row, None, None) for row in rows]
+        return [RewardScores(row.tanh(), row, None, None, num_tokens=7) for row in rows]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)
 
 
 @pytest.fixture
@@ -61,6 +64,7 @@ def by_reading(monkeypatch: pytest.MonkeyPatch) -> None:
         return Reads(float(config.source))
 
     monkeypatch.setattr(measure_reward, "load_reward_model", load)
+    monkeypatch.setattr(measure_reward, "check_hub_name", lambda source: None)  # "1" is no folder
 
 
 def only(*paths: str, **options: Any) -> Summary:
@@ -78,6 +82,9 @@ def test_any_pairs_under_any_reward_model(model: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["data"] for row in rows] == ["one.jsonl"] * 4 + ["two.jsonl"] * 3
     assert all(-1.0 <= row["chosen_score"] <= 1.0 for row in rows)
+    counted = tiny_reward_model().count_tokens
+    assert [row["chosen_tokens"] for row in rows] == [counted(row["chosen"]) for row in rows]
+    assert "length in tokens" in found[0].slices
 
 
 def test_a_benchmark_s_scores_are_the_reward_model_s_own(model: Path, tmp_path: Path) -> None:
@@ -97,8 +104,8 @@ def test_a_benchmark_s_scores_are_the_reward_model_s_own(model: Path, tmp_path: 
     ]
     assert said[0] == pytest.approx(wanted[0], abs=1e-5)
     assert said[1] == pytest.approx(wanted[1], abs=1e-5)
-    assert found.benches[0].details["Ties: ref"] == float(wanted[0][0] > wanted[0][1])
-    assert found.benches[0].details["Ties: tied"] == float(min(wanted[1][:2]) > wanted[1][2])
+    assert found.benches[0].details["Ties: ref"].value == float(wanted[0][0] > wanted[0][1])
+    assert found.benches[0].details["Ties: tied"].value == float(min(wanted[1][:2]) > wanted[1][2])
 
 
 def test_verdicts_are_shown_as_in_training_and_missing_ones_told(
@@ -132,7 +139,7 @@ def test_rewardbench_worked_by_hand(tmp_path: Path) -> None:
     assert found.sections["Chat"].value == pytest.approx((0.5 * 100 + 1.0 * 40) / 140)
     assert found.sections["Reasoning"].value == pytest.approx(984 / (984 + 164))
     assert found.overall == pytest.approx((90 / 140 + 984 / 1148) / 2)
-    assert (found.is_complete, found.num_unscored) == (False, 1)
+    assert ("Chat Hard" in found.missing, found.num_unscored) == (True, 1)
     assert summary.accuracy.num_unscored == 1
     assert summary.accuracy.share is not None
     assert summary.accuracy.share.value == pytest.approx((3 + 0.5) / 5)  # 3 wins and an equal one of 5
@@ -149,12 +156,17 @@ def test_rewardbench_2_with_ties_worked_by_hand(tmp_path: Path) -> None:
         row("ref:7", "Ties", ["4"], ["1"]),
         row("tied:7", "Ties", ["6", "5"], ["3", "0"]),
     ]
-    (found,) = only(write(tmp_path / "rb2.jsonl", rows)).benches
+    summary = only(write(tmp_path / "rb2.jsonl", rows))
+    (found,) = summary.benches
     assert found.sections["Focus"].value == pytest.approx(0.75)
     # ref margin 3; tied margin 5 - 3 = 2 over a spread of 1; the smaller margin is 2: tanh(2 / 1 - 1)
     wanted = 0.3 + 0.3 + 0.2 + 0.2 + 0.01 * 0.7615941559
     assert found.sections["Ties"].value == pytest.approx(wanted)
     assert found.overall == pytest.approx((0.75 + wanted) / 2)
+    # Best of four by the two items of Focus: 1/4 at random; at the end won, and half of a shared point.
+    assert summary.best_of is not None
+    assert [item.value for item in summary.best_of.gold][::3] == pytest.approx([0.25, 0.75])
+    assert summary.best_of.num_prompts == 2
 
 
 @pytest.mark.usefixtures("by_reading")
@@ -168,9 +180,9 @@ def test_rm_bench_worked_by_hand(tmp_path: Path) -> None:
     }
     (found,) = only(write(tmp_path / "rm.json.jsonl", [row])).benches
     # style by style, right against wrong: 1: 0 0 0    2: 1 1 0    3: 1 1 1
-    assert found.details["hard"] == pytest.approx(0 / 3)  # above the diagonal
-    assert found.details["normal"] == pytest.approx(2 / 3)
-    assert found.details["easy"] == pytest.approx(3 / 3)
+    assert found.details["hard"].value == pytest.approx(0 / 3)  # above the diagonal
+    assert found.details["normal"].value == pytest.approx(2 / 3)
+    assert found.details["easy"].value == pytest.approx(3 / 3)
     assert found.overall == pytest.approx((0 + 2 / 3 + 1) / 3)
 
 
@@ -220,6 +232,69 @@ def test_several_models_are_compared_on_the_same_pairs(tmp_path: Path) -> None:
     assert list(found[2].agreements) == ["1", "2"]
     assert found[0].agreements["-1"].change is not None
     assert found[0].agreements["-1"].change.value == pytest.approx(-1 / 3)
+
+
+@pytest.mark.usefixtures("by_reading")
+def test_two_files_of_one_name_are_both_measured(tmp_path: Path) -> None:
+    rows = {
+        "a": {"prompt": "q", "chosen": "2", "rejected": "1"},
+        "b": {"prompt": "q", "chosen": "1", "rejected": "2"},
+    }
+    for name, row in rows.items():
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "p.jsonl", [row] * 3)
+    paths = [str(tmp_path / name / "p.jsonl") for name in rows]
+    output = tmp_path / "scored.jsonl"
+    found = measure_reward_models(["1", "2"], data=paths, output=output)
+    assert [summary.data for summary in found] == ["a/p.jsonl"] * 2 + ["b/p.jsonl"] * 2
+    shares = [summary.accuracy.share.value for summary in found if summary.accuracy.share]
+    assert shares == [1.0, 1.0, 0.0, 0.0]
+    assert [label for label, _ in matrices_of(found)] == ["a/p.jsonl", "b/p.jsonl"]
+    said = {json.loads(line)["data"] for line in output.read_text().splitlines()}
+    assert said == {"a/p.jsonl", "b/p.jsonl"}
+    with pytest.raises(DataError, match="is named twice; expected each file once"):
+        measure_reward_models(["1"], data=[paths[0], f"{tmp_path}/b/../a/p.jsonl"])
+
+
+@pytest.mark.usefixtures("by_reading")
+def test_domains_and_data_sets_of_the_rows_are_slices(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"q{n}", "chosen": "a 2", "rejected": str(n % 2 * 2 + 1), "domain": ("code", "chat")[n % 2],
+         "source": ("hh-harmless", "tulu-human")[n // 4]}
+        for n in range(8)
+    ]  # fmt: skip
+    found = only(write(tmp_path / "p.jsonl", rows))
+    assert {
+        name: list(table) for name, table in found.slices.items() if name in ("domain", "data set", "source")
+    } == {
+        "domain": ["chat", "code"],
+        "data set": ["hh-harmless", "tulu-human"],
+    }
+    code = found.slices["domain"]["code"].share
+    assert code is not None
+    assert code.value == 1.0
+
+
+@pytest.mark.usefixtures("by_reading")
+def test_how_fast_it_read(tmp_path: Path) -> None:
+    found = only(write(tmp_path / "p.jsonl", [{"prompt": "q", "chosen": "2", "rejected": "1"}] * 3))
+    assert (found.tokens_per_s or 0) > 0
+
+
+def test_mistakes_are_told_before_anything_is_scored(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(config: ModelConfig) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(measure_reward, "load_reward_model", load)
+    data = [pairs(tmp_path, "one.jsonl", 2)]
+    with pytest.raises(UserError, match=r"modell: no such folder .did you mean 'model'."):
+        measure_reward_models([str(model), f"{model}l"], data=data)
+    with pytest.raises(UserError, match=r"--output .*/none/o.jsonl: no folder .*/none; make it first"):
+        measure_reward_models([str(model)], data=data, output=tmp_path / "none" / "o.jsonl")
+    with pytest.raises(UserError, match="is a folder; expected the name of a file"):
+        measure_reward_models([str(model)], data=data, output=tmp_path)
 
 
 def test_what_is_missing_is_told(model: Path, tmp_path: Path) -> None:

@@ -293,6 +293,10 @@ def test_an_accuracy_for_each_set_needs_sets(recipe: Path) -> None:
         ("{ probes = ['formt'] }", "no part of rewards is called 'formt' (did you mean 'format'?)"),
         ("{ probes = ['math'] }", "'math' is in the reward"),
         ("{ probes = ['quiet'], action = 'raise_beta' }", "algorithm.beta is 0"),
+        (
+            "{ probes = ['quiet'], action = 'raise_beta' }\n[algorithm]\nbeta = 2.0",
+            "train.monitor.max_beta: 1, but algorithm.beta is 2 to begin with",
+        ),
         ("{ probes = [] }", "at least 1"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from guerdon.core.types import Preference
+from guerdon.explain.reward_model.intervals import wilson
 from guerdon.models.reward import Shown
 from guerdon.rewards.pool import Request
 from guerdon.run.reward_eval import (
@@ -25,20 +26,12 @@ def evaluation(*items: JudgedPair) -> RewardEvaluation:
     return RewardEvaluation("after rm", 3, items, 1.0)
 
 
-def test_who_wins() -> None:
-    assert judged(0.5, 0.1).hit == 1.0
-    assert judged(0.1, 0.5).hit == 0.0
-    assert judged(0.2, 0.2).hit == 0.5
-    assert judged(None, 0.2).hit is None  # not scored is not wrong
-    assert judged(0.5, 0.1, pair(tie=True)).hit is None
-
-
 def test_the_record_by_hand() -> None:
     longer = pair("a", "long answer", "no")
     shorter = pair("b", "no", "long answer", source="rule")
     record = evaluation(
         judged(0.5, 0.1, longer), judged(0.9, 0.1, longer), judged(0.1, 0.4, shorter), judged(None, 0.0)
-    ).record(0)
+    ).record()
     metrics = record["metrics"]
     assert isinstance(metrics, dict)
     assert accuracy_of(record) == pytest.approx(2 / 3)
@@ -59,8 +52,8 @@ def test_the_record_by_hand() -> None:
 
 
 def test_confidence_and_hits_of_differences() -> None:
-    sure = evaluation(*[judged(40.0, 0.0)] * 4).record(0)["metrics"]
-    wrong = evaluation(*[judged(0.0, 40.0)] * 4).record(0)["metrics"]
+    sure = evaluation(*[judged(40.0, 0.0)] * 4).record()["metrics"]
+    wrong = evaluation(*[judged(0.0, 40.0)] * 4).record()["metrics"]
     assert isinstance(sure, dict)
     assert isinstance(wrong, dict)
     assert sure["calibration_error"] == {"value": pytest.approx(0.0, abs=1e-6)}
@@ -84,7 +77,7 @@ def test_samples_of_the_policy_have_figures_and_alarms_of_their_own() -> None:
     pairs = tuple(judged(0.1 * place, -0.1 * place) for place in range(1, 8))
     spread = [0.1 * place for place in range(-5, 6)]
     fine = RewardEvaluation("x", 3, pairs, 1.0, samples(*spread))
-    metrics = fine.record(0)["metrics"]
+    metrics = fine.record()["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["reward_health/sample_score_mean"] == {"value": pytest.approx(0.0, abs=1e-6)}
     assert metrics["reward_health/sample_u_std"] == {"value": pytest.approx(0.995, abs=1e-3)}
@@ -107,7 +100,7 @@ def test_u_that_shrinks_to_nothing_is_seen_although_the_scores_are_rescaled() ->
     reference = [asked_of(item) for item in digits_pairs(20, seed=1)]
     evaluator = RewardEvaluator(model, pairs, max_tokens=4096)
     with model.settled(reference, max_tokens=4096):
-        first = evaluator.evaluate("before", 0).record(0)
+        first = evaluator.evaluate("before", 0).record()
     with torch.no_grad():
         model.heads.score.weight.mul_(1e-3)
     with model.settled(reference, max_tokens=4096):
@@ -121,7 +114,7 @@ def test_u_that_shrinks_to_nothing_is_seen_although_the_scores_are_rescaled() ->
 
 def test_open_and_closed_prompts_are_told_apart() -> None:
     closed = Preference(problem=problem(target="4"), chosen="4", rejected="5")
-    record = evaluation(judged(1.0, -1.0, closed), judged(0.2, 0.1)).record(0)
+    record = evaluation(judged(1.0, -1.0, closed), judged(0.2, 0.1)).record()
     metrics = record["metrics"]
     assert isinstance(metrics, dict)
     assert metrics["open_closed_distance"] == {"value": 0.5}
@@ -140,6 +133,46 @@ def test_the_evaluator_scores_both_sides_of_every_pair() -> None:
     wanted = model.score([Shown(pairs[2].problem, ("good", "bad"))])[0]
     assert found.judged[2].chosen == pytest.approx(wanted.score_B[0].item(), abs=1e-5)
     assert found.judged[2].record()["chosen_chars"] == 4
+    assert found.judged[2].record()["chosen_tokens"] == model.count_tokens("good")
+    # Every prompt once, every side once, without the one that does not fit.
+    encoded = [model.encode(item.problem, (item.chosen, item.rejected)) for item in pairs]
+    read = [[item.prompt_ids, *item.responses] for item in encoded]
+    assert found.num_tokens == sum(len(ids) for row in read for ids in row if ids is not None)
+
+
+def test_intervals_of_accuracies_are_wilson_s() -> None:
+    # A bootstrap of two misses said "0.0 (0.0 to 0.0)".
+    record = evaluation(judged(0.1, 0.5), judged(0.2, 0.5)).record()
+    metrics = record["metrics"]
+    assert isinstance(metrics, dict)
+    wanted = wilson(0, 2)
+    assert metrics["accuracy"] == {"value": 0.0, "low": 0.0, "high": wanted.high}
+    assert (wanted.high or 0) > 0.6
+
+
+def test_rows_are_told_apart_by_what_they_say_of_themselves() -> None:
+    def row(index: int, **info: object) -> JudgedPair:
+        item = Preference(problem=problem(str(index), **info), chosen="good", rejected="bad")
+        return judged(1.0, float(index % 2 * 2), item)._replace(chosen_tokens=index, rejected_tokens=1)
+
+    sources = ("hh-harmless", "tulu-human")
+    found = evaluation(
+        *(row(n, set="people", source=sources[n // 4], domain=("code", "chat")[n % 2]) for n in range(8))
+    )
+    assert [(pair.set, pair.data_set, pair.domain) for pair in found.pairs[:2]] == [
+        ("people", "hh-harmless", "code"),
+        ("people", "hh-harmless", "chat"),
+    ]
+    metrics = found.record()["metrics"]
+    assert isinstance(metrics, dict)
+    assert metrics["accuracy/domain chat"]["value"] == 0.0  # type: ignore[index, call-overload]
+    assert metrics["accuracy/domain code"]["value"] == 1.0  # type: ignore[index, call-overload]
+    assert metrics["accuracy/data set tulu-human"]["value"] == 0.5  # type: ignore[index, call-overload]
+    assert "accuracy/length 6 to 7 tokens" in metrics
+    assert not any("characters" in name for name in metrics)
+    many = evaluation(*(row(n, domain=f"d{n}") for n in range(20))).record()["metrics"]
+    assert isinstance(many, dict)
+    assert not any("domain" in name for name in many)  # a page of so many rows tells nothing
 
 
 def test_the_evaluator_scores_samples_as_it_scores_pairs() -> None:

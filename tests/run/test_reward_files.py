@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from guerdon.core.errors import DataError
-from guerdon.run.reward_files import read_eval_file
+from guerdon.run.reward_files import read_eval_file, read_eval_files
 
 ONE = {"id": 1, "prompt": "q", "chosen": "good", "rejected": "bad", "subset": "math-prm"}
 TWO = {"id": "a", "prompt": "q", "chosen": ["good"], "rejected": ["bad", "worse", "worst"], "subset": "Focus"}
@@ -77,6 +77,11 @@ def test_parquet_and_json_arrays_are_read_too(tmp_path: Path) -> None:
         (json.dumps({"prompt": "q"}), "rewardbench2", "as RewardBench 2: row 1: chosen: expected a list"),
         ("", "rewardbench", "no rows; expected those of RewardBench"),
         ("{", "auto", "not JSON"),
+        (
+            json.dumps({**ONE, "subset": "mine"}),
+            "rewardbench",
+            "as RewardBench: subset: got 'mine', and none of its 27",
+        ),
     ],
 )
 def test_bad_rows_are_told_with_file_and_row(tmp_path: Path, text: str, layout: str, said: str) -> None:
@@ -84,6 +89,15 @@ def test_bad_rows_are_told_with_file_and_row(tmp_path: Path, text: str, layout: 
     path.write_text(text)
     with pytest.raises(DataError, match=said):
         read_eval_file(str(path), layout=layout)
+
+
+def test_files_are_called_by_as_much_of_their_paths_as_tells_them_apart(tmp_path: Path) -> None:
+    names = ("x/a/p.jsonl", "y/a/p.jsonl", "y/b/p.jsonl", "q.jsonl")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, ONE)
+    found = read_eval_files([str(tmp_path / name) for name in names])
+    assert [file.label for file in found] == ["x/a/p.jsonl", "y/a/p.jsonl", "b/p.jsonl", "q.jsonl"]
 
 
 def test_a_json_array_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -72,15 +72,15 @@ def test_verdicts_that_are_shown_must_be_there(tmp_path: Path) -> None:
     assert {answer.ratings["verdict"] for answer in answers_of(split.train[0])} == {0.0, 1.0}
 
 
-def policy(tmp_path: Path, **judge: Any) -> RunConfig:
-    source = {"model": {"source": str(tmp_path / "rm")}}
+def policy(tmp_path: Path, *, rule: str | None = "math", **judge: Any) -> RunConfig:
+    stage = {"model": {"source": str(tmp_path / "rm")}, "labels": ["format"], "verdict": rule}
     return parse_config(
         RunConfig,
         {
             "stages": ["rm", "grpo"],
             "data": {"train": {"kind": "arith", "num_problems": 40}},
-            "rewards": {"math": {}, "own": {"kind": "reward_model", **judge}},
-            "rm": source,
+            "rewards": {"math": {}, "format": {}, "own": {"kind": "reward_model", **judge}},
+            "rm": stage,
         },
     )
 
@@ -91,6 +91,8 @@ def test_a_stage_that_goes_on_with_a_reward_model_is_checked_before_the_run(tmp_
     assert stage_problems(policy(tmp_path, verdict="math")) == []
     (problem,) = stage_problems(policy(tmp_path))
     assert problem.startswith("rewards.own.verdict: missing; rm.input.fields shows")
+    (problem,) = stage_problems(policy(tmp_path, rule=None, verdict="math"))
+    assert problem.startswith("rm.verdict: missing; the reward model is shown a rule's verdict")
     tiny_reward_model("binned").save(folder)
     (problem,) = stage_problems(policy(tmp_path))
     assert problem.startswith(f'rm.model.source: {folder}: a reward model with head.kind = "binned"')

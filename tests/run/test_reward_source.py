@@ -33,6 +33,29 @@ def test_chosen_and_rejected_are_rollouts_with_labels() -> None:
     assert turns[0].completion_ids[-1] == model.trunk.eos_id
 
 
+def test_different_pairs_are_counted_once_and_without_those_that_are_too_long() -> None:
+    model = tiny_reward_model(max_length=64)
+    one, long, other = pair("a"), pair("b", "x" * 100, "y"), pair("c")
+    source = PreferenceSource([one, long, other, one], model, too_long="leave_out")  # a mix may repeat a pair
+    names = [problem.id for problem in source.problems]
+    assert [source.num_different(names[:count]) for count in range(5)] == [0, 1, 1, 2, 2]
+    asyncio.run(source.scored(1, source.problems))
+    assert source.num_different(names) == 2
+
+
+def test_a_list_and_a_single_answer_count_as_one_each() -> None:
+    model = tiny_reward_model(max_length=64)
+
+    def rated(*texts: str) -> Candidates:
+        answers = tuple(Answer(text=text, score=float(len(texts) - n)) for n, text in enumerate(texts))
+        return Candidates(problem=problem("list"), answers=answers)
+
+    judged = [rated("a", "b", "c"), rated("a"), pair("p"), rated("a", "x" * 100, "c")]
+    source = PreferenceSource(judged, model, too_long="leave_out")
+    names = [one.id for one in source.problems]
+    assert [source.num_different(names[:count]) for count in range(5)] == [0, 1, 2, 3, 3]
+
+
 def test_two_pairs_about_one_prompt_stay_two() -> None:
     first, second = groups(tiny_reward_model(), pair("a", "x", "y"), pair("a", "u", "v"))
     assert first.group.problem.id != second.group.problem.id

@@ -1,7 +1,7 @@
 """`guerdon check`: every mistake of a recipe and its data, found before training. Torch is never imported.
 
 recipe --load--> all config errors at once     of any kind: policy, preferences, reward model (check_reward.py)
-rows   --read--> how the columns are understood --prove--> each gold answer must score 1
+rows   --read--> how the columns are understood --prove--> each gold answer must score 1 (check_rows.py)
                         or, rows of preferences: --audit--> repetitions, contradictions, length bias, wrong labels
                  --twins--> what is asked twice; train against held-out: what has leaked
 """
@@ -13,7 +13,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from guerdon.cli.command import Command, add_overrides
 from guerdon.core.errors import ConfigError, DataError, UserError
@@ -33,14 +33,6 @@ TESTS = ("tests", "inputs", "test_list")
 """Columns that make a row of a file a programming task."""
 MAX_SHOWN = 10
 """Failures written out; the others are counted."""
-
-
-class RowFailure(NamedTuple):
-    """One row that cannot be used, or does not prove itself."""
-
-    row: str
-    """Its id and, where it stands in a file, its place."""
-    problem: str
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +117,8 @@ def _problems(config: JsonlConfig | ParquetConfig) -> Iterable[tuple[str, Proble
 
 def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> int:
     from guerdon.cli.table import write_line
+    from guerdon.models.fetch import why_missing
+    from guerdon.run.config_preferences import PreferencesRunConfig
     from guerdon.run.recipe import COMMANDS, find_recipe, kind_of_recipe
 
     kind = kind_of_recipe(what)
@@ -133,12 +127,18 @@ def _check_recipe(what: str, overrides: Sequence[str], *, recipe_only: bool) -> 
 
         reward_model, problems = check_reward.settle(check_reward.load(what, overrides))
         problems += check_sinks(reward_model.report_to)
+        remarks: list[str] = []
         check_data = functools.partial(check_reward.check_data, reward_model)
     else:
         config = _load(kind, what, overrides)
-        problems = _check_plugins(config) + check_sinks(getattr(config, "report_to", ()))
+        remarks = config.remarks()
+        sources = config.sources() if isinstance(config, PreferencesRunConfig) else []
+        missing = [f"{key}: {why}" for key, source in sources if (why := why_missing(source))]
+        problems = missing + _check_plugins(config) + check_sinks(getattr(config, "report_to", ()))
         check_data = functools.partial(_check_data, config)
     write_line(f"recipe  {find_recipe(what)}: every key is right; its command: {COMMANDS[kind]}")
+    for remark in remarks:
+        write_line(remark)
     if problems:
         raise ConfigError(problems)
     return 0 if recipe_only else check_data()
@@ -200,8 +200,8 @@ def _check_plugins(config: RunConfig | PreferencesRunConfig) -> list[str]:
     from guerdon.run.reward_setup import stage_problems
 
     problems = stage_problems(config) if isinstance(config, RunConfig) else []
-    own = own_judges(config.rewards)
-    for name, part in config.rewards.items():
+    own = own_judges(config.rubric.rewards)
+    for name, part in config.rubric.rewards.items():
         if name in own:  # the run will train it
             continue
         built = part.build()
@@ -242,80 +242,56 @@ def _check_dataset(side: str, dataset: DatasetConfig, config: RunConfig | Prefer
     if isinstance(dataset, JsonlConfig | ParquetConfig):
         return _check_table(side, dataset, config.rubric)
     from guerdon.cli.check_code import judge_code, write_code
+    from guerdon.cli.check_rows import RowProofs
     from guerdon.data.twins import Twins
 
     problems = dataset.build(config.seed)
-    failures = [failure for problem in problems for failure in _unproven(problem, "", config.rubric)]
-    _write_side(side, dataset.kind, len(problems), failures)
+    rows = RowProofs(config.rubric)
+    for problem in problems:
+        rows.add(problem)
+    rows.count = len(problems)
+    failed = rows.write(side, dataset.kind)
     twins = Twins()
     for problem in problems:
         twins.add(problem, problem.id)
     wrong = _write_twins(side, twins) + write_code(
-        side, judge_code(((problem.id, problem) for problem in problems), config.rewards)
+        side, judge_code(((problem.id, problem) for problem in problems), config.rubric.rewards)
     )
-    return len(failures) + wrong
+    return failed + wrong
 
 
 def _check_table(side: str, config: JsonlConfig | ParquetConfig, rubric: RubricConfig) -> int:
     """Read a file row by row, so that a bad row does not hide the next one."""
     from guerdon.cli.check_code import judge_code, write_code
+    from guerdon.cli.check_rows import RowFailure, RowProofs
     from guerdon.cli.table import write_table
     from guerdon.data.tables import describe_columns, table_rows, to_problem
     from guerdon.data.twins import Twins
 
-    failures: list[RowFailure] = []
+    rows = RowProofs(rubric)
     twins = Twins()
-    count = 0
     try:
         for place, row in table_rows(config):
-            if config.limit is not None and count >= config.limit:
+            if config.limit is not None and rows.count >= config.limit:
                 break
-            if count == 0:
+            if rows.count == 0:
                 write_table([side, config.path], describe_columns(row, config))
-            count += 1
+            rows.count += 1
             try:
                 problem = to_problem(row, config, place)
                 twins.add(problem, place)
-                failures += _unproven(problem, place, rubric)
+                rows.add(problem, place)
             except DataError as error:
-                failures.append(RowFailure(place, str(error).removeprefix(f"data: {place}: ")))
+                rows.failures.append(RowFailure(place, str(error).removeprefix(f"data: {place}: ")))
     except DataError as error:  # the rest of the file cannot be read
-        if not count:
+        if not rows.count:
             raise
-        failures.append(RowFailure(f"after row {count}", str(error).removeprefix("data: ")))
-    if not count and not failures:
-        failures.append(RowFailure("-", f"{config.path}: no rows; expected at least one with a prompt"))
-    _write_side(side, config.kind, count, failures)
+        rows.failures.append(RowFailure(f"after row {rows.count}", str(error).removeprefix("data: ")))
+    if not rows.count and not rows.failures:
+        rows.failures.append(RowFailure("-", f"{config.path}: no rows; expected at least one with a prompt"))
+    failed = rows.write(side, config.kind)
     wrong = _write_twins(side, twins) + write_code(side, judge_code(_problems(config), rubric.rewards))
-    return len(failures) + wrong
-
-
-def _unproven(problem: Problem, place: str, rubric: RubricConfig) -> list[RowFailure]:
-    from guerdon.rewards.prove import prove
-
-    name = f"{problem.id} ({place})" if place else problem.id
-    reached = rubric.reached(problem)
-    failures = [
-        RowFailure(name, f"{proof.what} does not score 1 by {proof.part}: {proof.note}")
-        for proof in prove(problem, reached.parts)
-        if not proof.holds
-    ]
-    return failures + [
-        RowFailure(name, f"reward.{route}: no case for this problem, so its rollouts have no reward")
-        for route in reached.dead_ends
-    ]
-
-
-def _write_side(side: str, kind: str, count: int, failures: Sequence[RowFailure]) -> None:
-    from guerdon.cli.table import write_line, write_table
-
-    rows = len({failure.row for failure in failures})
-    state = f"{rows} of them fail" if failures else "every gold answer scores 1"
-    write_line(f"{side}  {kind}, {count} rows: {state}")
-    if failures:
-        write_table(["row", "problem"], failures[:MAX_SHOWN])
-    if len(failures) > MAX_SHOWN:
-        write_line(f"... and {len(failures) - MAX_SHOWN} more")
+    return failed + wrong
 
 
 def _write_twins(side: str, twins: Twins) -> int:

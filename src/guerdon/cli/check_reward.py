@@ -84,7 +84,7 @@ def check_data(config: RewardRunConfig) -> int:
             failed += check_set(f"data.{side}.{name}", one, config.seed, alone=alone)
     if failed:
         return failed
-    from guerdon.run.reward_setup import load_reward_data, told
+    from guerdon.run.reward_setup import load_reward_data, told, verdict_told
 
     try:
         split = load_reward_data(config)
@@ -101,6 +101,8 @@ def check_data(config: RewardRunConfig) -> int:
     )
     if split.noise is not None:
         write_line(f"audit  {split.noise}")
+    if shown := verdict_told(config, split.train):
+        write_line(f"verdict  {shown}")
     return _check_samples(config) + _check_lengths(config, [*split.train, *split.eval])
 
 

@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING
 from guerdon.cli.command import Command, add_overrides
 
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from guerdon.data.preferences.reading import PreferenceSet
     from guerdon.run.fit_weights import FittedWeights
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="make|weights")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="make|pair|weights")
     make = actions.add_parser("make", help="sample answers, label them, pair them", allow_abbrev=False)
     make.add_argument("recipe", metavar="RECIPE", help='a TOML file that begins with kind = "preferences"')
     make.add_argument(
         "--output", metavar="FILE", type=Path, required=True, help="where the pairs go, as JSON Lines"
     )
     add_overrides(make)
+    pair = actions.add_parser(
+        "pair", help="make pairs of lists that people have labelled since", allow_abbrev=False
+    )
+    pair.add_argument("recipe", metavar="RECIPE", help="the one that the lists were made with: its [pairing]")
+    pair.add_argument("lists", metavar="FILE", help="lists of responses with scores, ranks or a preference")
+    pair.add_argument(
+        "--output", metavar="FILE", type=Path, required=True, help="where the pairs go, as JSON Lines"
+    )
+    add_overrides(pair)
     weights = actions.add_parser(
         "weights", help="learn which part of a reward matters for which prompt", allow_abbrev=False
     )
@@ -44,7 +56,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    return _make(args) if args.action == "make" else _weights(args)
+    return {"make": _make, "pair": _pair, "weights": _weights}[args.action](args)
 
 
 def _make(args: argparse.Namespace) -> int:
@@ -55,18 +67,48 @@ def _make(args: argparse.Namespace) -> int:
 
     config = load_recipe_of(PreferencesRunConfig, args.recipe, args.overrides)
     need_training("guerdon prefs make")
-    from guerdon.run.make_preferences import make_preferences
+    from guerdon.run.make_preferences import make_preferences, why_no_pair
 
     made = make_preferences(config, args.output)
-    write_line(f"{made.path}: {made.num_pairs} pairs about {made.num_problems} problems")
-    for reason, count in made.left_out.most_common():
-        write_line(f"left out: {count} {reason}")
+    later = config.rewards is None
+    what = "lists that wait for labels" if later else "pairs"
+    write_line(f"{made.path}: {made.num_pairs} {what} about {made.num_problems} problems")
+    _tell_left_out(made.left_out)
     if not made.num_pairs:
-        write_line(
-            "no pair: every problem's answers are labelled alike; raise sampling.temperature or num_generations"
-        )
+        write_line(f"no {'list' if later else 'pair'}: {why_no_pair(made)}")
         return 2
+    if later:
+        write_line(
+            "fill in score in each response (or ranks, or preference, in the row), then: "
+            f"guerdon prefs pair {args.recipe} {made.path} --output pairs.jsonl"
+        )
     return 0
+
+
+def _pair(args: argparse.Namespace) -> int:
+    from guerdon.cli.table import write_line
+    from guerdon.run.config_preferences import PreferencesRunConfig
+    from guerdon.run.pair_lists import pair_lists
+    from guerdon.run.recipe import load_recipe_of
+
+    config = load_recipe_of(PreferencesRunConfig, args.recipe, args.overrides)
+    found = pair_lists(config, args.lists, args.output)
+    write_line(
+        f"{args.output}: {len(found.pairs)} pairs of {found.num_rows} lists, judged by {_judges(found)}"
+    )
+    _tell_left_out(found.left_out)
+    return 0 if found.pairs else 2
+
+
+def _judges(found: PreferenceSet) -> str:
+    return ", ".join(dict.fromkeys(pair.source for pair in found.pairs)) or "nobody"
+
+
+def _tell_left_out(left_out: Counter[str]) -> None:
+    from guerdon.cli.table import write_line
+
+    for reason, count in left_out.most_common():
+        write_line(f"left out: {count} {reason}")
 
 
 def _weights(args: argparse.Namespace) -> int:
@@ -101,8 +143,7 @@ def _tell(found: FittedWeights) -> None:
     from guerdon.explain.words import change, plain, span
 
     write_line(f"{found.num_train} comparisons to learn from, {found.num_held_out} held out")
-    for reason, count in found.left_out.most_common():
-        write_line(f"left out: {count} {reason}")
+    _tell_left_out(found.left_out)
     rows = [
         (
             row.name,
@@ -132,13 +173,17 @@ def _tell_use(path: Path, parts: tuple[str, ...]) -> None:
 
 COMMAND = Command(
     summary="make preference data from models' own answers; learn a reward's weights from preferences",
-    details="Answers are sampled from one or more models, labelled by the recipe's rewards, and paired. The same command "
-    "goes on after an interruption.",
+    details="Answers are sampled from one or more models, labelled by the recipe's rewards (without any: by people,\n"
+    "later) and paired. The same command goes on after an interruption.",
     examples=(
         ("guerdon prefs make preferences --output pairs.jsonl", "the shipped recipe"),
         (
             "guerdon prefs make mine.toml --output pairs.jsonl --set sampling.num_generations=8",
             "more answers a problem",
+        ),
+        (
+            "guerdon prefs pair mine.toml lists.jsonl --output pairs.jsonl",
+            "of a recipe without [rewards], after people have labelled the lists",
         ),
         (
             "guerdon prefs weights mine.toml pairs.jsonl --output weights.json",

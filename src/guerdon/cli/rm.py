@@ -97,6 +97,7 @@ def _eval(args: argparse.Namespace) -> int:
     from guerdon.core.errors import UserError, did_you_mean
     from guerdon.explain.reward_model.page import write_page
     from guerdon.explain.reward_model.text import matrix_table, summary_table
+    from guerdon.explain.write import check_place
     from guerdon.run.measure_reward import matrices_of, measure_reward_models
     from guerdon.run.reward_files import LAYOUTS
 
@@ -107,6 +108,8 @@ def _eval(args: argparse.Namespace) -> int:
         )
     if args.limit is not None and args.limit < 1:
         raise UserError(f"guerdon rm eval: --limit {args.limit}: expected at least 1")
+    if args.report:
+        check_place(args.report, "--report")
     found = measure_reward_models(
         args.models, data=args.data, layout=args.layout, limit=args.limit, output=args.output
     )

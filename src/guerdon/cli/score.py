@@ -48,7 +48,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     for name in COLUMNS:
         parser.add_argument(f"--{name}-column", metavar="NAME", help=f"where the {name} stands")
     parser.add_argument(
-        "--without", metavar="PART", action="append", default=[], help="leave a part of the recipe out"
+        "--without",
+        metavar="PART",
+        action="append",
+        default=[],
+        help="leave a part of the recipe out, also of its [reward]",
     )
     parser.add_argument("--limit", metavar="N", type=int, help="score the first N rows only")
     parser.add_argument("--workers", metavar="N", type=int, help="processes; as many as there are processors")
@@ -96,6 +100,8 @@ def choose_rewards(args: argparse.Namespace) -> tuple[RubricConfig, RunConfig | 
     Raises:
         ConfigError: every problem of the recipe or of the names.
     """
+    from guerdon.core.config import EntryError
+    from guerdon.rewards.pruning import pruned
     from guerdon.rewards.rubric_config import RubricConfig
     from guerdon.run.recipe import load_recipe
 
@@ -108,14 +114,16 @@ def choose_rewards(args: argparse.Namespace) -> tuple[RubricConfig, RunConfig | 
         if args.compare and len(rewards) < 2:
             raise UserError(f"guerdon score: --compare {args.compare}: expected at least two, as a,b")
     for name in args.without:
-        if rewards.pop(name, None) is None:
+        if name not in rewards:
             raise UserError(f"guerdon score: --without {name}: no such part; there are {', '.join(rewards)}")
-    if not rewards:
+    if not rewards.keys() - set(args.without):
         raise UserError("guerdon score: no part is left to score with")
     chosen = RubricConfig(rewards, recipe.reward if recipe else None)
-    if issues := chosen.issues():  # --without took a part that a node needs
-        raise ConfigError([issue.line("guerdon score") for issue in issues])
-    return chosen, recipe
+    try:
+        return pruned(chosen, args.without), recipe
+    except EntryError as error:
+        where = f"guerdon score --without {','.join(args.without)}"
+        raise ConfigError([issue.line(where) for issue in error.issues]) from None
 
 
 def verifiers_by_name(names: str, overrides: Sequence[str]) -> dict[str, VerifierConfig]:

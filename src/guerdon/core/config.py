@@ -9,6 +9,7 @@ parses plug-ins inside a larger config raises `EntryError`, whose issues keep th
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -153,15 +154,48 @@ def issues_of(error: ValidationError, cls: type[BaseModel]) -> list[Issue]:
     """Each problem with its path below `cls`."""
     found: list[Issue] = []
     for item in error.errors():
-        path = tuple(str(key) for key in item["loc"])
+        path = _written(cls, item["loc"])
         cause = item.get("ctx", {}).get("error")
         if isinstance(cause, EntryError):
             found += [Issue((*path, *issue.path), issue.message) for issue in cause.issues]
         elif isinstance(cause, ConfigError):
             found += [Issue(path, problem) for problem in cause.problems]
+        elif len(path) < len(item["loc"]):
+            _add_choice(found, Issue(path, _message(item, cls)))
         else:
             found.append(Issue(path, _message(item, cls)))
     return found
+
+
+def _written(cls: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys as a recipe has them: pydantic also names the member of a union that it tried."""
+    keys, path = list(loc), []
+    owner: type[BaseModel] | None = cls
+    while keys:
+        key = str(keys.pop(0))
+        path.append(key)
+        info = owner.model_fields.get(key) if owner else None
+        owner = _owner(owner, (key,)) if owner else None
+        members = [arg for arg in typing.get_args(info.annotation) if arg is not type(None)] if info else []
+        if info and typing.get_origin(info.annotation) in _UNIONS and len(members) > 1:
+            del keys[:1]
+    return tuple(path)
+
+
+_UNIONS = (typing.Union, types.UnionType)
+
+
+def _add_choice(found: list[Issue], issue: Issue) -> None:
+    """What one member of a union says: with what the others say it is one problem, and who looked deeper knows more."""
+    last = found[-1] if found else None
+    if last is None or issue.path[: len(last.path)] != last.path:
+        found.append(issue)
+    elif issue.path != last.path:
+        found[-1] = issue
+    else:
+        expected, _, got = issue.message.partition("; got ")
+        first = last.message.partition("; got ")[0]
+        found[-1] = Issue(issue.path, f"{first} or {expected.removeprefix('expected ')}; got {got}")
 
 
 _EXPECTED = {
@@ -180,6 +214,8 @@ _EXPECTED = {
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
     "string_pattern_mismatch": "text that matches {pattern}",
 }
 """pydantic's error types in a recipe writer's words; braces are filled from the error's own context."""
@@ -255,5 +291,6 @@ def _is_list_for(cls: type[BaseModel], key: object, item: object) -> bool:
 
 
 def _short(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    shown = list(value) if isinstance(value, tuple) else value  # TOML and JSON know lists only
+    text = str(value).lower() if isinstance(value, bool) else repr(shown)
     return text if len(text) <= 80 else text[:77] + "..."

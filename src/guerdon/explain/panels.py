@@ -66,6 +66,38 @@ def panels(run: Run, stage: Stage) -> list[Panel]:
     return [panel for panel in found if panel is not None]
 
 
+def reward_panels(run: Run, stage: Stage) -> list[Panel]:
+    """The charts of a reward model's training."""
+    names = ("learning_rate", "grad_norm")
+    found = [
+        _single(stage, "loss"),
+        _pair_accuracy(run, stage),
+        *(_single(stage, name, zero="always") for name in names),
+    ]
+    return [panel for panel in found if panel is not None]
+
+
+def _pair_accuracy(run: Run, stage: Stage) -> Panel | None:
+    curve = stage.curves.get("accuracy")
+    if curve is None:
+        return None
+    marks = list(_held_out(run, stage, "accuracy"))
+    axes = Axes(_described(Term("Accuracy in training", "", "%"), curve, stage), "%", "always")
+    return Panel(
+        title="Accuracy by step",
+        meaning="Share of the step’s training pairs whose chosen side the model preferred before it learned from them; "
+        "and of the held-out pairs.",
+        unit="%",
+        summary=_from_to(curve, "%"),
+        legend=(Entry("c1", "training pairs"), *_held_out_entry(marks, "pairs")),
+        drawing=lines([Series("training", curve)], axes, marks),
+    )
+
+
+def _held_out_entry(marks: Sequence[Whisker], what: str) -> tuple[Entry, ...]:
+    return (Entry("held", f"held-out {what}, with 95 % interval"),) if marks else ()
+
+
 def _single(stage: Stage, name: str, *, zero: str = "auto") -> Panel | None:
     curve = stage.curves.get(name)
     if curve is None or (name == "kl" and curve.low == curve.high == 0):
@@ -122,17 +154,14 @@ def _accuracy(run: Run, stage: Stage) -> Panel | None:
     curve = stage.curves.get(f"rewards/{name}/mean")
     if curve is None:
         return None
-    marks = list(_held_out(run, stage))
+    marks = list(_held_out(run, stage, "sampled_accuracy"))
     axes = Axes(_described(Term("Accuracy in training", "", "%"), curve, stage), "%", "always")
-    legend = [Entry("c1", "training rollouts")]
-    if marks:
-        legend.append(Entry("held", "held-out problems, with 95 % interval"))
     return Panel(
         title="Accuracy",
         meaning=f"Mean of the part “{name}”: the share of sampled answers that are right.",
         unit="%",
         summary=_from_to(curve, "%"),
-        legend=tuple(legend) if marks else (),
+        legend=(Entry("c1", "training rollouts"), *_held_out_entry(marks, "problems")) if marks else (),
         drawing=lines([Series("training", curve)], axes, marks),
     )
 
@@ -169,11 +198,11 @@ def _hacking(run: Run, stage: Stage) -> Panel | None:
     )
 
 
-def _held_out(run: Run, stage: Stage) -> Iterator[Whisker]:
-    """Sampled accuracy on held-out problems where the stage began, and within or after it."""
+def _held_out(run: Run, stage: Stage, metric: str) -> Iterator[Whisker]:
+    """An accuracy on what is held out where the stage began, and within or after it."""
     before = None
     for evaluation in run.evals:
-        found = evaluation.metrics.get("sampled_accuracy")
+        found = evaluation.metrics.get(metric)
         mark = None
         if found is not None and found.low is not None and found.high is not None:
             step = evaluation.step if evaluation.stage == stage.name else 0

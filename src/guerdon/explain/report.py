@@ -18,7 +18,14 @@ from guerdon.explain.panels import panels
 from guerdon.explain.read import REWARD_MODEL, Run, Stage, read_run
 from guerdon.explain.rollouts import compare, training_steps
 from guerdon.explain.tables import metric_numbers, provenance, recipe, results
-from guerdon.explain.words import duration, label_name, run_is_finished, stage_name, verdict
+from guerdon.explain.words import (
+    duration,
+    first_and_last,
+    label_name,
+    run_is_finished,
+    stage_name,
+    verdict,
+)
 from guerdon.explain.write import replace_file
 
 REPORT = "report.html"
@@ -130,7 +137,9 @@ def _reward_model(run: Run) -> str:
         f'<p class="lead">Trained on pairs of this run\'s own answers; <a href="{REWARD_MODEL}/{REPORT}">its own report'
         "</a> has the pictures.</p>"
     )
-    return section("reward-model", "Reward model", link + results(run.reward_evals, "held-out pairs"))
+    shown = first_and_last(run.reward_evals)
+    table = results(shown, over="held-out pairs", intervals="Wilson")
+    return section("reward-model", "Reward model", link + table)
 
 
 def _filter() -> str:

@@ -27,8 +27,16 @@ MAX_ROWS = 400
 _KEY_PACKAGES = ("guerdon", "torch", "transformers", "peft", "datasets", "pyarrow", "numpy")
 
 
-def results(evals: Sequence[Evaluation], over: str = "held-out problems") -> str:
-    """Before / after SFT / after GRPO, then the change of each stage and of the whole run."""
+def results(
+    evals: Sequence[Evaluation], *, over: str = "held-out problems", intervals: str = "bootstrap"
+) -> str:
+    """Before / after SFT / after GRPO, then the change of each stage and of the whole run.
+
+    Args:
+        evals: one column each.
+        over: what they went over.
+        intervals: how those of the values were made.
+    """
     if not evals:
         return '<p class="empty">This run has no evaluation yet.</p>'
     names = list(dict.fromkeys(name for item in evals for name in item.metrics))
@@ -39,11 +47,12 @@ def results(evals: Sequence[Evaluation], over: str = "held-out problems") -> str
     problems = sorted({item.num_problems for item in evals})
     counts = " / ".join(f"{count:,}" for count in problems)
     note = (
-        f"Over {counts} {over}, the same ones each time. Small numbers and bars: bootstrap 95 % "
-        "intervals; changes are paired problem by problem, coloured where the interval leaves out 0."
+        f"Over {counts} {over}, the same ones each time. Small numbers and bars: {intervals} 95 % intervals"
     )
+    if changes:
+        note += "; changes are paired problem by problem, coloured where the interval leaves out 0"
     return (
-        f'<table class="results"><caption>{note}</caption>'
+        f'<table class="results"><caption>{note}.</caption>'
         f'<thead><tr><th scope="col"><span class="sr">Metric</span></th>'
         f"{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
@@ -118,36 +127,52 @@ def _result_row(
 ) -> str:
     known = term(name)
     unit = f'<span class="unit">{visible(known.unit)}</span>' if known.unit else ""
-    ends = [
-        value for item in evals if (found := item.metrics.get(name)) for value in (found.value, found.high)
-    ]
-    top = (
-        1.0
+    scale = (
+        (0.0, 1.0)
         if known.unit == "%"
-        else max([value for value in ends if value is not None], default=1.0) * 1.1 or 1.0
+        else _scale([item.metrics[name] for item in evals if name in item.metrics])
     )
-    cells = [_value_cell(stage_name(item.label), item.metrics.get(name), known, top) for item in evals]
+    cells = [_value_cell(stage_name(item.label), item.metrics.get(name), known, scale) for item in evals]
     cells += [_change_cell(title, table.get(name), known) for title, table in changes]
     return f'<tr><th scope="row">{tip(known, name)}{unit}</th>{"".join(cells)}</tr>'
 
 
-def _value_cell(column: str, found: Interval | None, known: Term, top: float) -> str:
+def _scale(found: Sequence[Interval]) -> tuple[float, float]:
+    """From 0, or from below the least where that is negative, to above the largest."""
+    ends = [end for item in found for end in (item.low, item.value, item.high) if end is not None]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    return (1.1 * low, 1.1 * high) if high > low else (0.0, 1.0)
+
+
+def _value_cell(column: str, found: Interval | None, known: Term, scale: tuple[float, float]) -> str:
     label = f' data-label="{attribute(column)}"'
     if found is None:
         return f"<td{label}>–</td>"
     ends = span(found, known.unit)
-    bar = interval_bar(found, top) if ends else ""
-    small = f"<small>{ends.replace(' to ', ' – ')}</small>"
+    bar = interval_bar(found, *scale) if ends else ""
+    small = f"<small>{dashed(ends)}</small>"
     return f"<td{label}><b>{plain(found.value, known.unit)}</b>{small}{bar}</td>"
 
 
-def interval_bar(found: Interval, top: float) -> str:
-    """The interval on a scale from 0 to `top`: a line, the interval on it, a dot at the value."""
-    low, value, high = (
-        100 * min(1.0, max(0.0, (item or 0.0) / top)) for item in (found.low, found.value, found.high)
-    )
+def dashed(ends: str) -> str:
+    """An interval's ends with a dash, except where it could be taken for a minus.
+
+    >>> dashed("27.9 to 34.2"), dashed("−0.3 to 0.1")
+    ('27.9 – 34.2', '−0.3 to 0.1')
+    """
+    return ends if "−" in ends else ends.replace(" to ", " – ")
+
+
+def interval_bar(found: Interval, bottom: float, top: float) -> str:
+    """The interval on a scale: a line, the interval on it, a dot at the value, and a mark at 0 where it lies inside."""
+
+    def place(value: float | None) -> float:
+        return 100 * min(1.0, max(0.0, ((value or 0.0) - bottom) / (top - bottom)))
+
+    low, value, high = (place(item) for item in (found.low, found.value, found.high))
+    zero = f'<u style="left:{place(0.0):.1f}%"></u>' if bottom < 0 else ""
     return (
-        '<span class="ibar" aria-hidden="true">'
+        f'<span class="ibar" aria-hidden="true">{zero}'
         f'<i style="left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%"></i>'
         f'<b style="left:{value:.1f}%"></b></span>'
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from guerdon.explain.glossary import term
 from guerdon.explain.read import Evaluation, Interval, parse_evaluation
-from guerdon.explain.words import change, label_name, plain, span
+from guerdon.explain.words import change, first_and_last, label_name, plain, span
 
 
 def results_table(evals: Sequence[Mapping[str, Any]]) -> str:
@@ -46,7 +46,7 @@ def reward_table(evals: Sequence[Mapping[str, Any]]) -> str:
     Args:
         evals: lines of evals.jsonl, in order; of many, the first and the last are shown.
     """
-    found = [parse_evaluation(record) for record in (evals if len(evals) < 4 else [evals[0], evals[-1]])]
+    found = [parse_evaluation(record) for record in first_and_last(evals)]
     if not found:
         return ""
     names = dict.fromkeys(name for item in found for name in item.metrics)
@@ -56,7 +56,7 @@ def reward_table(evals: Sequence[Mapping[str, Any]]) -> str:
         label = f"{known.label.lower()}, {known.unit}" if known.unit else known.label.lower()
         rows.append([label, *(_cell(item.metrics.get(name), known.unit) for item in found)])
     lines = aligned(rows)
-    lines.append(f"In brackets: bootstrap 95 % intervals over {found[-1].num_problems} held-out pairs.")
+    lines.append(f"In brackets: Wilson 95 % intervals over {found[-1].num_problems} held-out pairs.")
     return plain_ascii(lines)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import TypeVar
 
 from guerdon.explain.escape import number
 from guerdon.explain.glossary import term
 from guerdon.explain.read import REWARD_MODEL, Evaluation, Interval, Run, Stage
 
+Item = TypeVar("Item")
+
 RESAMPLES = 2000
 _MINUS = str.maketrans("-", "−")
+_MAX_COLUMNS = 3
 
 
 def amount(value: float, unit: str) -> str:
@@ -50,6 +54,15 @@ def span(interval: Interval, unit: str) -> str:
     return f"{plain(interval.low, unit)} to {plain(interval.high, unit)}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "tie"), counted(1200, "tie")
+    ('1 tie', '1,200 ties')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def change_unit(unit: str) -> str:
     """Shares differ by percentage points.
 
@@ -62,6 +75,11 @@ def change_unit(unit: str) -> str:
 def is_clear(interval: Interval) -> bool:
     """Whether the interval of a change leaves 0 out."""
     return interval.low is not None and interval.high is not None and (interval.low > 0 or interval.high < 0)
+
+
+def first_and_last(evals: Sequence[Item]) -> Sequence[Item]:
+    """Evaluations for the columns of a table: of many, as a reward model has on its way, the first and the last."""
+    return evals if len(evals) <= _MAX_COLUMNS else (evals[0], evals[-1])
 
 
 def whole_change(first: Evaluation, last: Evaluation, metric: str) -> Interval | None:

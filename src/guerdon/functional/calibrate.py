@@ -93,31 +93,54 @@ def reliability(confidence_N: Tensor, hit_N: Tensor, *, num_bins: int = 10) -> R
     return Reliability(stated_B, right_B, count_B, (gap_B * count_B).sum() / max(1, len(confidence_N)))
 
 
-def smoothed(x_N: Tensor, y_N: Tensor, *, span: float = 0.5) -> Tensor:
+def smoothed(x_N: Tensor, y_N: Tensor, *, span: float = 0.5, num_robust: int = 3) -> Tensor:
     """LOWESS [N] (Cleveland 1979): at each x, the local line through its nearest share `span` of points, tricube weights.
 
-    Subtracted from scores against length, it takes out what length alone explains (arXiv:2409.17407).
+    Fitted again `num_robust` times with bisquare weights of the residuals, so that outliers pull nothing; 0 is the plain
+    fit. Subtracted from scores against length, it takes out what length alone explains (arXiv:2409.17407, whose code
+    calls statsmodels' `lowess` with these numbers). Where fewer than two points keep a weight, what was there before stays.
 
     >>> x = torch.arange(5.0)
-    >>> smoothed(x, 2 * x, span=1.0).round()
-    tensor([-0., 2., 4., 6., 8.])
+    >>> smoothed(x, 2 * x + 1, span=1.0).round()
+    tensor([1., 3., 5., 7., 9.])
     """
     x_N, y_N = full_precision(x_N).double(), full_precision(y_N).double()
-    near = min(len(x_N), max(2, round(span * len(x_N))))
+    near = min(len(x_N), max(2, int(span * len(x_N) + 1e-10)))
     if not len(x_N):
         return y_N.float()
     here_U, place_N = torch.unique(
         x_N, return_inverse=True
     )  # lengths repeat: one line for each, not for each response
-    return torch.stack([_local_line(x_N, y_N, here, near) for here in here_U])[place_N].float()
+    trust_N, count_U = torch.ones_like(y_N), torch.bincount(place_N)
+    fit_U = torch.zeros_like(here_U).index_add(0, place_N, y_N) / count_U
+    for _ in range(num_robust + 1):
+        lines = [_local_line(x_N, y_N, trust_N, here, near) for here in here_U]
+        fit_U = torch.stack(
+            [before if line is None else line for line, before in zip(lines, fit_U, strict=True)]
+        )
+        trust_N = _bisquare((y_N - fit_U[place_N]).abs())
+    return fit_U[place_N].float()
 
 
-def _local_line(x_N: Tensor, y_N: Tensor, here: Tensor, near: int) -> Tensor:
+def _bisquare(residual_N: Tensor) -> Tensor:
+    """Weights [N] by the size of residuals: 0 beyond six times their median."""
+    scale = 6 * residual_N.quantile(0.5)
+    if scale == 0.0:
+        return (residual_N == 0.0).to(residual_N)
+    return (1 - (residual_N / scale).clamp(max=1.0) ** 2) ** 2
+
+
+def _local_line(x_N: Tensor, y_N: Tensor, trust_N: Tensor, here: Tensor, near: int) -> Tensor | None:
+    """Its value at `here`; None: too few points have any weight."""
     distance_N = (x_N - here).abs()
     reach = distance_N.kthvalue(near).values * (1 + 1e-9)
-    if reach == 0.0:  # so many equal x that there is no line, only their mean
-        return y_N[distance_N == 0.0].mean()
-    weight_N = (1 - (distance_N / reach).clamp(max=1.0) ** 3) ** 3
+    # So many equal x that there is no line: then only their mean.
+    near_N = (
+        (distance_N == 0.0).to(x_N) if reach == 0.0 else (1 - (distance_N / reach).clamp(max=1.0) ** 3) ** 3
+    )
+    weight_N = near_N * trust_N
+    if (weight_N > 1e-12).sum() < 2:
+        return None
     total = weight_N.sum()
     x_mean, y_mean = (weight_N * x_N).sum() / total, (weight_N * y_N).sum() / total
     spread = (weight_N * (x_N - x_mean) ** 2).sum()

@@ -5,7 +5,8 @@ POST /get_reward   OpenRLHF's remote reward (openrlhf.py)
 GET  /health       lives, and how busy it is
 GET  /metrics      for Prometheus
 
-The first three say which version of the rubric that was: a field, and for the first two a header, too.
+The first three say which version of the rubric that was: a field, and for the first two a header, too. Rows of one
+request that ask the same (prompt, gold answer, further columns) are one group, as in training.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from guerdon.interop.server_batch import Batcher
 from guerdon.interop.server_gate import Gate, Limits, Refused
 from guerdon.rewards.judges.versions import HEADER
 from guerdon.rewards.pool import Request as PoolRequest
-from guerdon.rewards.pool import ScoringPool, Verdict
+from guerdon.rewards.pool import ScoringPool, Verdict, joined, siblings
 from guerdon.rewards.rubric_config import Rewards, RubricConfig
 from guerdon.rewards.texts import completion_text
 
@@ -142,7 +143,12 @@ class RewardService:
 
     async def _verdicts(self, asked: Sequence[PoolRequest | str], request: Request) -> list[Verdict]:
         known = [item for item in asked if isinstance(item, PoolRequest)]
-        found = iter(await _unless_gone(self.batcher.score(known), request))
+        groups = siblings(known)  # parts that compare siblings see them all
+        work = self.batcher.score([joined([known[index] for index in group]) for group in groups])
+        alone: dict[int, Verdict] = {}
+        for group, verdict in zip(groups, await _unless_gone(work, request), strict=True):
+            alone |= dict(zip(group, verdict.apart(), strict=True))
+        found = (alone[index] for index in range(len(known)))
         verdicts = [
             next(found) if isinstance(item, PoolRequest) else self.pool.unverified(item) for item in asked
         ]

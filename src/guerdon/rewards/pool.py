@@ -1,7 +1,7 @@
 """A rubric in several processes, none of which can take the others down.
 
-    requests --JSON line--> worker (pool_worker.py) --one JSON line an answer--> scores
-                            hangs or dies: killed and replaced; the guilty request is "could not verify"
+    requests --JSON line--> worker (pool_worker.py) --one JSON line a request--> scores
+                            hangs or dies: killed and replaced; the guilty answer is "could not verify"
 
 Only JSON crosses the pipes. Every method may be called from any thread.
 """
@@ -24,6 +24,8 @@ from guerdon.rewards.rubric_config import Rewards, RubricConfig
 WORKER = "guerdon.rewards.pool_worker"
 START_TIMEOUT_S = 150.0
 """A part's module may import heavy libraries once."""
+SIBLING = 0.1
+"""Share of an answer's time that each sibling in its request adds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +43,42 @@ class Verdict(NamedTuple):
 
     scores: list[dict[str, Any]]
     seconds: float
+    is_lost: bool = False
+    """Whether no worker survived it."""
 
     def apart(self) -> list[Verdict]:
         """A verdict for each text; the time is shared out evenly."""
-        return [Verdict([score], self.seconds / len(self.scores)) for score in self.scores]
+        return [Verdict([score], self.seconds / len(self.scores), self.is_lost) for score in self.scores]
 
 
 def same_problem(first: Request, second: Request) -> bool:
-    """Whether two requests ask the same, with the same gold answer and the same further columns."""
+    """Whether two requests ask the same, with the same gold answer and the same further columns but for the id.
+
+    Without a prompt nobody knows what was asked, and so nobody is a sibling.
+    """
     one, other = first.problem, second.problem
-    return (one.messages, one.target, one.info) == (other.messages, other.target, other.info)
+    if (one.messages, one.target) != (other.messages, other.target) or not _has_prompt(one):
+        return False
+    return _columns(one) == _columns(other)
+
+
+def _has_prompt(problem: Problem) -> bool:
+    return any(message.content for message in problem.messages)
+
+
+def _columns(problem: Problem) -> dict[str, Json]:
+    return {name: value for name, value in problem.info.items() if str(value) != problem.id}
+
+
+def siblings(requests: Sequence[Request]) -> list[list[int]]:
+    """Places of requests that ask the same, wherever they stand; in the order of their first ones."""
+    groups: dict[Any, list[int]] = {}
+    for index, request in enumerate(requests):
+        problem = request.problem
+        columns = json.dumps(to_json(_columns(problem)), sort_keys=True)
+        key = (problem.messages, problem.target, columns) if _has_prompt(problem) else index
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())
 
 
 def group_requests(requests: Sequence[Request]) -> list[Request]:
@@ -61,15 +89,27 @@ def group_requests(requests: Sequence[Request]) -> list[Request]:
             groups[-1].append(request)
         else:
             groups.append([request])
-    return [group[0] if len(group) == 1 else _joined(group) for group in groups]
+    return [joined(group) for group in groups]
 
 
-def _joined(group: Sequence[Request]) -> Request:
+def joined(group: Sequence[Request]) -> Request:
+    """Requests about one problem as one."""
+    if len(group) == 1:
+        return group[0]
     ids = [item.token_ids or (None,) * len(item.texts) for item in group]
     return Request(
         problem=group[0].problem,
         texts=tuple(text for item in group for text in item.texts),
         token_ids=tuple(tokens for each in ids for tokens in each),
+    )
+
+
+def _only(request: Request, places: Sequence[int]) -> Request:
+    ids = request.token_ids
+    return Request(
+        problem=request.problem,
+        texts=tuple(request.texts[place] for place in places),
+        token_ids=None if ids is None else tuple(ids[place] for place in places),
     )
 
 
@@ -82,8 +122,9 @@ class ScoringPool:
         Args:
             rewards: the parts, or with how they become one reward.
             num_workers: processes.
-            timeout_s: how long one request may be silent before its worker is killed. Parts have limits of their
-                own, which are shorter and say more; this one is for whatever gets past them.
+            timeout_s: how long one answer may be silent before its worker is killed; each sibling in its request adds
+                a tenth. Parts have limits of their own, which are shorter and say more; this one is for whatever gets
+                past them.
         """
         config = RubricConfig.of(rewards)
         self._setup = json.dumps(config.to_table()).encode() + b"\n"
@@ -166,12 +207,25 @@ class ScoringPool:
                 raise PluginError("the scoring pool was closed")
             self.num_replaced += 1
             if width == 1:  # one at a time: the first without an answer is the guilty one
-                note = f"this answer's worker {fault or ending} and was replaced"
                 guilty = todo.pop(0)
-                found[guilty] = self.unverified(note, count=len(requests[guilty].texts))
+                if len(requests[guilty].texts) == 1:
+                    note = f"this answer's worker {fault or ending} and was replaced"
+                    found[guilty] = self.unverified(note)._replace(is_lost=True)
+                else:
+                    found[guilty] = self._sifted(slot, requests[guilty])
             child, _ = self._ready(slot)
             width = 1
         return [found[index] for index in range(len(requests))]
+
+    def _sifted(self, slot: _Slot, request: Request) -> Verdict:
+        """Of a group that took its worker down: each text alone shows which one it was; the others are a group again."""
+        tried = self._score(slot, [_only(request, [index]) for index in range(len(request.texts))])
+        kept = [index for index, verdict in enumerate(tried) if not verdict.is_lost]
+        scores = {index: verdict.scores[0] for index, verdict in enumerate(tried)}
+        if 1 < len(kept) < len(tried):
+            again = self._score(slot, [_only(request, kept)])[0]
+            scores |= dict(zip(kept, again.scores, strict=True))
+        return Verdict([scores[index] for index in range(len(tried))], sum(item.seconds for item in tried))
 
     def _deal(
         self, child: Child, width: int, requests: Mapping[int, Request], found: dict[int, Verdict]
@@ -180,13 +234,15 @@ class ScoringPool:
         told = {"width": width, "requests": [[index, _plain(item)] for index, item in requests.items()]}
         if not child.write(json.dumps(told).encode() + b"\n"):
             return ""
+        most = max((len(item.texts) for item in requests.values()), default=1)
+        limit_s = self.timeout_s * (1.0 + SIBLING * (most - 1))
         for _ in requests:
             try:
-                line = child.read(self.timeout_s)
+                line = child.read(limit_s)
             except (EOFError, OSError, ValueError):
                 return ""
             if line is None:
-                return f"gave no answer within {self.timeout_s:g} s"
+                return f"gave no answer within {limit_s:g} s"
             reply = json.loads(line)
             if "error" in reply:
                 raise PluginError(reply["error"])

@@ -6,7 +6,7 @@ worked solution that ends in another answer than the target.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -47,16 +47,14 @@ class Proof(NamedTuple):
 
 
 def prove(problem: Problem, rewards: Mapping[str, VerifierConfig]) -> list[Proof]:
-    """Proofs of one row, by every part that compares with the target; none where no part does.
+    """Proofs of one row, by every part of kind math or with one inside (honesty); none where there is no such part.
 
     >>> problem = Problem(id="p", messages=(), target="4", info={"solution": "2 + 2 = 5"})
     >>> {proof.what: proof.holds for proof in prove(problem, {"math": MathVerifierConfig(name="math")})}
     {'gold answer': True, 'worked solution': False}
     """
     proofs = []
-    for name, config in rewards.items():
-        if not isinstance(config, MathVerifierConfig):
-            continue
+    for name, config in _compared(rewards):
         verify = config.build()
         gold = target_answer(problem.target or "", config.target_extract)
         texts = {GOLD_ANSWER: GOLD[config.extract].format(gold.text if isinstance(gold, Found) else "")}
@@ -72,6 +70,19 @@ def prove(problem: Problem, rewards: Mapping[str, VerifierConfig]) -> list[Proof
                 part = replace(part, value=None, evidence=Evidence(note=f"not understood: {unread}"))
             proofs.append(Proof(name, what, part.value, part.evidence.note))
     return proofs
+
+
+def _compared(rewards: Mapping[str, VerifierConfig]) -> Iterator[tuple[str, MathVerifierConfig]]:
+    """Each comparison once, under the first part that makes it, by itself or through the verifier inside it."""
+    seen = []
+    for name, part in rewards.items():
+        config: VerifierConfig = part
+        while callable(inner := getattr(config, "inner", None)):
+            config = inner()
+        settings = config.model_dump(exclude={"name", "weight", "when_missing"})
+        if isinstance(config, MathVerifierConfig) and settings not in seen:
+            seen.append(settings)
+            yield name, config
 
 
 def _rollout(problem: Problem, text: str) -> Rollout:

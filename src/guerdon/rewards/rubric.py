@@ -11,17 +11,21 @@ import dataclasses
 import inspect
 import math
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from guerdon.core.errors import PluginError, RolloutFailure, UserError
 from guerdon.core.metrics import Max, Mean, Metric
-from guerdon.core.types import Evidence, Failure, Part, RolloutGroup, Score, ScoredGroup
+from guerdon.core.types import Evidence, Failure, Part, Rollout, RolloutGroup, Score, ScoredGroup
 from guerdon.rewards.calibration import Calibration
 from guerdon.rewards.config import Runs, VerifierConfig
 from guerdon.rewards.rubric_config import Rewards, RubricConfig
 from guerdon.rewards.signal import spread
 from guerdon.rewards.tree import RewardTree
+
+NOTE = 300
+"""Most characters of a part's note in a message."""
 
 
 class Rubric:
@@ -108,27 +112,58 @@ class Rubric:
     ) -> list[Part]:
         config, verifier = self.verifiers[name]
         read = {other: columns[other] for other in config.reads.values()}
-        try:
-            if hasattr(verifier, "score"):
-                found = verifier.score(group, read) if read else verifier.score(group)
-                parts = list(await found if inspect.isawaitable(found) else found)
-            else:
-                parts = [verifier(group.problem, rollout) for rollout in group.rollouts]
-        except UserError:
-            raise
-        except Exception as error:  # somebody's verifier: whatever it raises is data
+
+        def lost(error: Exception) -> Part:
             what = str(error) if isinstance(error, RolloutFailure) else f"{type(error).__name__}: {error}"
             message = f"rewards.{config.name} on problem {group.problem.id}: {what}"
             failures.append(Failure(stage="score", kind=type(error).__name__, message=message))
-            parts = [
-                Part(name=config.name, value=None, evidence=Evidence(note=message)) for _ in group.rollouts
-            ]
+            return Part(name=config.name, value=None, evidence=Evidence(note=message))
+
+        def verdict(rollout: Rollout) -> Part:
+            try:
+                part: Part = verifier(group.problem, rollout)
+            except UserError:
+                raise
+            except Exception as error:  # somebody's verifier: whatever it raises is data
+                part = lost(error)
+            return part
+
+        if not hasattr(verifier, "score"):
+            return [verdict(rollout) for rollout in group.rollouts]
+        try:
+            found = verifier.score(group, read) if read else verifier.score(group)
+            parts = list(await found if inspect.isawaitable(found) else found)
+        except UserError:
+            raise
+        except Exception as error:  # a judge sees the whole group
+            parts = [lost(error)] * len(group.rollouts)
         if len(parts) != len(group.rollouts):
             raise PluginError(
                 f"verifier {config.name!r} returned {len(parts)} parts for {len(group.rollouts)} rollouts of problem "
                 f"{group.problem.id}; it must return one for each"
             )
         return parts
+
+    def why(self, scored: Sequence[ScoredGroup]) -> str:
+        """Why rollouts have no reward: the part that most of them lack and what it says itself; "": all have one."""
+        lacking: Counter[str] = Counter()
+        notes: dict[str, str] = {}
+        root = self.tree.root
+        for group in scored:
+            reached = self.tree.config.reached(group.group.problem).parts
+            for part in (part for score in group.scores if score.value is None for part in score.parts):
+                matters = part.name in reached and (root or part.weight)
+                if part.value is None and (matters or part.name == root):
+                    lacking[part.name] += 1
+                    notes.setdefault(part.name, part.evidence.note)
+        if not lacking:
+            return ""
+        name = min(
+            lacking, key=lambda name: (name == root, -lacking[name])
+        )  # the root only repeats the others
+        where = f"{'reward' if name == root else 'rewards'}.{name}"
+        note = " ".join(notes[name].split())[:NOTE]
+        return note if note.startswith(where) else f"{where}: {note}"
 
     def calibrate(self, scored: Sequence[ScoredGroup]) -> list[ScoredGroup]:
         """Take these groups for the reference: fit the scales that the recipe asks for, and score the groups anew.
@@ -180,14 +215,17 @@ class Rubric:
         """Let every part that can say so say now that it cannot work here, before anything costs time.
 
         Raises:
-            PluginError: a part lacks what it needs; it is named.
+            PluginError: parts lack what they need; each is named, in a line of its own.
         """
+        problems = []
         for name, (_, verifier) in self.verifiers.items():
             try:
                 if hasattr(verifier, "check"):
                     verifier.check()
             except UserError as error:
-                raise PluginError(f"rewards.{name}: {error}") from None
+                problems.append(f"rewards.{name}: {error}")
+        if problems:
+            raise PluginError("\n".join(problems))
 
     def versions(self) -> dict[str, str]:
         """The version of the model behind each part, after `check`; parts that have none, or do not know it, are left out.

@@ -158,6 +158,8 @@ class RubricConfig:
         return [name for name in self.rewards if name in wanted]
 
 
+MODELS = ("reward_model", "generative", "remote", "llm_judge", "second_opinion")
+"""Kinds of parts that say what a model thinks: no rules."""
 Rewards = Mapping[str, VerifierConfig] | RubricConfig
 """Parts by name, or with how they become one reward."""
 
@@ -173,7 +175,7 @@ def _misread(config: RubricConfig) -> Iterator[Issue]:
                 yield Issue(
                     at, f"no other part is called {other!r}{hint}; there are {', '.join(known) or 'none'}"
                 )
-            elif config.rewards[other].reads or config.rewards[other].kind == part.kind:
+            elif config.rewards[other].reads or config.rewards[other].kind in (*MODELS, part.kind):
                 yield Issue(at, f"{other!r} is a {config.rewards[other].kind} part; name one that is a rule")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from statistics import median
 from typing import Literal, NamedTuple
 
 from guerdon.core.errors import UserError
@@ -59,14 +60,37 @@ class Clip:
         return min(self.bound, max(-self.bound, sample.value))
 
 
+class _At(NamedTuple):
+    """What the samples of one length weigh together."""
+
+    number: int
+    """Of those that weigh anything."""
+    weight: float
+    value: float
+    """Sum of their values, each times its weight."""
+
+
 class LengthCurve:
     """What length alone explains in the references of many prompts, by LOWESS; taken off the value."""
 
-    def __init__(self, samples: Sequence[Sample], *, span: float = 0.5) -> None:
-        """`span`: share of the samples near each length that its line is fitted to."""
-        self._samples = sorted(samples, key=lambda sample: sample.length)
-        self._near = min(len(samples), max(2, round(span * len(samples))))
-        self._found: dict[int, float] = {}
+    def __init__(self, samples: Sequence[Sample], *, span: float = 0.5, num_robust: int = 3) -> None:
+        """Fit the curve.
+
+        Args:
+            samples: the references.
+            span: share of the samples near each length that its line is fitted to.
+            num_robust: how often it is fitted again, with less weight on samples that lie far off.
+        """
+        self._near = min(len(samples), max(2, int(span * len(samples) + 1e-10)))
+        self._values: dict[int, list[float]] = {}
+        for sample in sorted(samples, key=lambda sample: sample.length):
+            self._values.setdefault(sample.length, []).append(sample.value)
+        self._at = {length: _At(len(row), len(row), math.fsum(row)) for length, row in self._values.items()}
+        self._curve = {length: at.value / at.weight for length, at in self._at.items()}
+        self._refit()
+        for _ in range(num_robust):
+            self._at = self._robust()
+            self._refit()
 
     def __call__(self, sample: Sample, references: Sequence[Sample]) -> float:
         """As `Step`."""
@@ -78,30 +102,54 @@ class LengthCurve:
         >>> LengthCurve([Sample(0.1 * n, n) for n in range(5)], span=1.0).expected(9)
         0.4
         """
-        inside = min(max(length, self._samples[0].length), self._samples[-1].length)
-        if inside not in self._found:
-            self._found[inside] = round(_local_line(self._nearest(inside), inside), 12)
-        return self._found[inside]
+        inside = min(max(length, min(self._values)), max(self._values))
+        if inside not in self._curve:
+            nearest = min(self._values, key=lambda other: abs(other - inside))
+            self._curve[inside] = self._line(inside, self._curve[nearest])
+        return round(self._curve[inside], 12)
 
-    def _nearest(self, length: int) -> list[tuple[Sample, float]]:
-        """Samples and their tricube weights."""
-        apart = sorted(abs(sample.length - length) for sample in self._samples)
-        reach = apart[self._near - 1] * (1 + 1e-9)
+    def _refit(self) -> None:
+        self._curve = {length: self._line(length, before) for length, before in self._curve.items()}
+
+    def _robust(self) -> dict[int, _At]:
+        """Samples by the bisquare of how far off the curve they are, in sixths of the median."""
+        off = {length: [abs(v - self._curve[length]) for v in row] for length, row in self._values.items()}
+        scale = 6 * median(one for row in off.values() for one in row)
+        found = {}
+        for length, row in off.items():
+            trust = [(1 - min(1.0, one / scale) ** 2) ** 2 if scale else float(one == 0) for one in row]
+            value = math.fsum(w * v for w, v in zip(trust, self._values[length], strict=True))
+            found[length] = _At(sum(weight > 1e-12 for weight in trust), math.fsum(trust), value)
+        return found
+
+    def _line(self, length: int, before: float) -> float:
+        """The local line at a length; `before` where fewer than two samples near it weigh anything."""
+        weighed = [
+            (other, weight, self._at[other]) for other, weight in self._tricube(length) if weight > 1e-12
+        ]
+        if sum(at.number for _, _, at in weighed) < 2:
+            return before
+        total = math.fsum(weight * at.weight for _, weight, at in weighed)
+        x = math.fsum(weight * at.weight * other for other, weight, at in weighed) / total
+        y = math.fsum(weight * at.value for _, weight, at in weighed) / total
+        spread = math.fsum(weight * at.weight * (other - x) ** 2 for other, weight, at in weighed)
+        if spread <= 1e-12 * total:
+            return y
+        rise = math.fsum(weight * (other - x) * (at.value - y * at.weight) for other, weight, at in weighed)
+        return y + rise / spread * (length - x)
+
+    def _tricube(self, length: int) -> list[tuple[int, float]]:
+        """Lengths and their weights by how near they are; 0 beyond the nearest samples."""
+        apart = sorted((abs(other - length), other) for other in self._values)
+        reach, seen = 0.0, 0
+        for distance, other in apart:
+            seen += len(self._values[other])
+            if seen >= self._near:
+                reach = distance * (1 + 1e-9)
+                break
         if reach == 0.0:  # so many of this length that there is no line, only their mean
-            return [(sample, 1.0) for sample in self._samples if sample.length == length]
-        shares = ((sample, abs(sample.length - length) / reach) for sample in self._samples)
-        return [(sample, (1.0 - share**3) ** 3) for sample, share in shares if share < 1.0]
-
-
-def _local_line(weighed: Sequence[tuple[Sample, float]], length: int) -> float:
-    total = math.fsum(weight for _, weight in weighed)
-    x = math.fsum(weight * sample.length for sample, weight in weighed) / total
-    y = math.fsum(weight * sample.value for sample, weight in weighed) / total
-    spread = math.fsum(weight * (sample.length - x) ** 2 for sample, weight in weighed)
-    if spread <= 1e-12 * total:
-        return y
-    rise = math.fsum(weight * (sample.length - x) * (sample.value - y) for sample, weight in weighed)
-    return y + rise / spread * (length - x)
+            return [(length, 1.0)]
+        return [(other, (1.0 - min(1.0, distance / reach) ** 3) ** 3) for distance, other in apart]
 
 
 def _sigmoid(value: float) -> float:

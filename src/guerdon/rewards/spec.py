@@ -14,7 +14,8 @@ Without nodes the reward is the weighted sum of the parts. `rubric_config.py` ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, SerializeAsAny, model_serializer, model_validator
@@ -79,6 +80,20 @@ class NodeConfig(Config):
         """Whether the others get the weight of a child without a value."""
         return False
 
+    def without(self, gone: Collection[str]) -> NodeConfig | None:
+        """The node where some of its children are left out; None: nothing is left of it.
+
+        Raises:
+            EntryError: it means nothing without one of them.
+        """
+        raise EntryError(
+            [
+                Issue((child.field,), f"a {self.kind} needs {child.name!r}, so that cannot be left out")
+                for child in self.children()
+                if child.name in gone
+            ]
+        )
+
     def build(self) -> Node:
         """The node itself."""
         raise NotImplementedError
@@ -119,8 +134,14 @@ class SumConfig(MixConfig):
         ]
         if not self.of:
             found.append(Issue(("of",), "empty; expected at least one, such as { math = 1.0 }"))
-        if sum(self.of.values()) < 0.0:
-            found.append(Issue(("of",), f"the weights sum to {sum(self.of.values()):g}; expected 0 or more"))
+        total = math.fsum(self.of.values())
+        if self.of and total < 1e-9:
+            found.append(
+                Issue(
+                    ("of",),
+                    f"the weights sum to {total:.4g}; expected more than 0, so that being good all over is paid",
+                )
+            )
         negative = [name for name, weight in self.of.items() if weight < 0.0]
         if negative and self.missing == "renormalise":
             found.append(
@@ -131,6 +152,16 @@ class SumConfig(MixConfig):
     def shares(self) -> dict[str, float]:
         """The weights."""
         return dict(self.of)
+
+    def without(self, gone: Collection[str]) -> SumConfig | None:
+        """The others share the weights of those that are left out, as where a child is missing."""
+        kept = {name: weight for name, weight in self.of.items() if name not in gone}
+        total = math.fsum(kept.values())
+        if kept and total <= 0.0:
+            raise EntryError([Issue(("of",), f"only {', '.join(kept)} would be left, which takes away")])
+        scale = math.fsum(self.of.values()) / total if kept else 0.0
+        of = {name: weight * scale for name, weight in kept.items()}
+        return self.model_copy(update={"of": of}) if kept else None
 
     def build(self) -> Node:
         """The node."""
@@ -181,6 +212,18 @@ class ConditionalConfig(NodeConfig):
         """As for every node."""
         return Child("hard", self.hard), Child("easy", self.easy)
 
+    def problems(self) -> tuple[Issue, ...]:
+        """One child in both places."""
+        if self.hard != self.easy:
+            return ()
+        return (
+            Issue(("easy",), f"{self.easy!r} is hard, too; name another child, or use {self.hard!r} alone"),
+        )
+
+    def without(self, gone: Collection[str]) -> NodeConfig | None:
+        """Without the easy child, the hard one alone."""
+        return super().without(gone) if self.hard in gone else SumConfig(name=self.name, of={self.hard: 1.0})
+
     def build(self) -> Node:
         """The node."""
         from guerdon.rewards.tree import ConditionalNode
@@ -198,6 +241,17 @@ class MinimumConfig(NodeConfig):
     def children(self) -> tuple[Child, ...]:
         """As for every node."""
         return tuple(Child("of", name) for name in self.of)
+
+    def problems(self) -> tuple[Issue, ...]:
+        """A child named twice."""
+        return _twice(self.of)
+
+    def without(self, gone: Collection[str]) -> NodeConfig | None:
+        """The smallest of the others."""
+        kept = tuple(name for name in self.of if name not in gone)
+        if len(kept) == 1:
+            return SumConfig(name=self.name, of={kept[0]: 1.0})
+        return self.model_copy(update={"of": kept}) if kept else None
 
     def build(self) -> Node:
         """The node."""
@@ -271,8 +325,7 @@ class LearnedConfig(MixConfig):
 
     def problems(self) -> tuple[Issue, ...]:
         """A child named twice."""
-        twice = sorted({name for name in self.of if self.of.count(name) > 1})
-        return tuple(Issue(("of",), f"{name!r} stands there twice") for name in twice)
+        return _twice(self.of)
 
     def shares(self) -> dict[str, float]:
         """Equal; the true ones depend on the prompt."""
@@ -284,6 +337,11 @@ class LearnedConfig(MixConfig):
         from guerdon.rewards.tree import LearnedNode
 
         return LearnedNode(self, LearnedWeights.load(self.path, parts=self.of))
+
+
+def _twice(names: tuple[str, ...]) -> tuple[Issue, ...]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return tuple(Issue(("of",), f"{name!r} stands there twice") for name in twice)
 
 
 class RewardSpec(Config):

@@ -67,6 +67,8 @@ def run_recipe(config: RunConfig, options: RunOptions | None = None) -> RunResul
     with ExitStack() as stack:
         display = stack.enter_context(Display())
         run = stack.enter_context(_open(config, options, display))
+        for remark in config.remarks():
+            display.say(remark)
         return asyncio.run(_stages(run, config, options))
 
 
@@ -218,6 +220,8 @@ async def _train(run: _Run, config: RunConfig, options: RunOptions, name: str) -
     finally:
         if stage.pipeline:
             stage.pipeline.close()
+    if lost := stage.nothing_learned():
+        _teller(run, name)(stage.progress.step, "nothing_learned", lost)
     stage.learner.close()
     return stage.progress.step
 
@@ -310,6 +314,7 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
         save=run.keeper.save,
         interrupted=run.interrupted,
         guard=guard,
+        why=run.rubric.why,
     )
 
 
@@ -395,9 +400,14 @@ def _writer(
                 run.display.say(
                     f"{stage} step {step}: {failure.message} (counted under signal/failures from here on)"
                 )
+        if "reward" not in metrics and stage != "sft" and "reward" not in told:
+            told.add("reward")
+            why = run.rubric.why([group.scored for group in credited])
+            run.display.say(f"{stage} step {step}: no rollout could be scored: {why}")
         note = f"loss {metrics.get('loss', 0.0):.3f}"
         if stage != "sft":
-            note = f"reward {metrics.get('reward', float('nan')):.2f}  {line}"
+            known = f"reward {metrics['reward']:.2f}" if "reward" in metrics else "no reward"
+            note = f"{known}  {line}"
         run.display.advance(note)
 
     return write

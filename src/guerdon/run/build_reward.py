@@ -35,7 +35,15 @@ from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
 from guerdon.run.reward_health import ADVICE, CollapseError, CollapseGuard
 from guerdon.run.reward_samples import can_write, named_samples, open_samples
-from guerdon.run.reward_setup import left_out, left_out_lines, load_reward_data, settle, taken_over, told
+from guerdon.run.reward_setup import (
+    left_out,
+    left_out_lines,
+    load_reward_data,
+    settle,
+    taken_over,
+    told,
+    verdict_told,
+)
 from guerdon.run.reward_source import PreferenceSource, asked_of
 from guerdon.run.sinks import open_sinks
 from guerdon.run.stage import Stage, StageSettings
@@ -111,6 +119,8 @@ class _Run:
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
     evals: list[Mapping[str, Any]] = field(default_factory=list)
+    num_seen: Callable[[int], int] = lambda _step: 0
+    """How many different pairs the model has learned from by the end of a step."""
 
 
 @contextmanager
@@ -178,6 +188,8 @@ def _announce(display: Display, config: RewardRunConfig, model: RewardModel, spl
             "the scores are seen on eval.samples alone" if config.eval.samples else "there is no evaluation"
         )
         display.say(f"nothing is held out, for no answer has a partner: {seen}")
+    if shown := verdict_told(config, split.train):
+        display.say(f"verdict: {shown}")
     if split.noise is not None:
         display.say(f"audit: {split.noise}")
 
@@ -202,6 +214,8 @@ async def _train(run: _Run, config: RewardRunConfig) -> RewardRunResult:
     if stage.guard and stage.guard.stops:
         raise CollapseError(f"{STAGE} step {stage.progress.step}: {run.guard.message}")
     _tell_length(run, stage.progress.step * stage.settings.problems_per_step)
+    if lost := stage.nothing_learned():
+        run.display.say(f"{STAGE}: {lost}")
     found = _evaluate(run, config, "after rm", stage.progress.step)
     stage.learner.close()
     assert run.keeper.newest is not None
@@ -234,6 +248,10 @@ def _stage(run: _Run, config: RewardRunConfig) -> Stage:
     problems = run.source.problems
     feed = Feed(problems, seed=derive_seed(config.seed, STAGE), shuffle=True)
     size = min(config.train.batch_size, len(problems))
+    run.num_seen = lambda step: run.source.num_different(
+        problem.id
+        for problem in Feed(problems, seed=feed.seed, shuffle=True).take(min(step * size, len(problems)))
+    )
     steps = config.train.max_steps
     if config.train.num_train_epochs is not None:
         steps = max(1, math.ceil(config.train.num_train_epochs * len(problems) / size))
@@ -291,7 +309,7 @@ def _evaluate(run: _Run, config: RewardRunConfig, label: str, step: int) -> Mapp
     run.display.begin(f"evaluating {label}", run.evaluator.num_ticks)
     with run.model.settled(run.reference, max_tokens=config.eval.max_tokens):
         found = run.evaluator.evaluate(label, step, tick=run.display.advance)
-    line = found.record(config.seed)
+    line = {**found.record(), "pairs_seen": run.num_seen(step)}
     rows = "".join(json.dumps(item.record()) + "\n" for item in found.judged)
     write_file(pairs_file(run.folder.path, label), rows.encode())
     if found.samples:

@@ -21,7 +21,7 @@ from guerdon.rewards.config import VerifierConfig, parse_rewards
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.spec import RewardSpec
 from guerdon.rollout.config import RolloutConfig
-from guerdon.run.config_rm import RewardStageConfig, own_judges, verdict_problems
+from guerdon.run.config_rm import RewardStageConfig, label_problems, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
 from guerdon.train.table import Row, resolve_row
@@ -86,6 +86,19 @@ class RunConfig(RunSettings):
         """The signals and how they become one reward."""
         return RubricConfig(self.rewards, self.reward)
 
+    def remarks(self) -> list[str]:
+        """What is allowed and yet hardly meant; `guerdon check` and the start of a run tell it."""
+        shares = self.rubric.shares()
+        if "grpo" not in self.stages or resolve_row(self.algorithm).advantage != "gdpo" or len(shares) > 1:
+            return []
+        (name,) = shares
+        node = self.rubric.nodes.get(name)
+        what = f"reward.{name}, a {node.kind}" if node else f"rewards.{name}"
+        return [
+            f"algorithm: gdpo normalises each part by itself, but the whole reward is one part here ({what}), so it sees "
+            "no other; put a sum or a learned node at the root"
+        ]
+
     @field_validator("rewards", mode="before")
     @classmethod
     def _rewards(cls, value: Any) -> Any:
@@ -143,16 +156,12 @@ class RunConfig(RunSettings):
                 'stages = ["sft", "rm", "grpo"]'
             )
         if self.rm.shown is not None:
-            yield from verdict_problems(self.rewards, self.rm.shown)
+            yield from verdict_problems(self, self.rm.shown)
         if "rm" not in self.stages:
             return
         if self.stages[-1] == "rm":
             yield "stages: ends with rm; a reward model alone is for: guerdon rm train RECIPE"
-        for name in self.rm.labels or self.eval.parts:
-            if name not in self.rewards:
-                yield f"rm.labels: {name!r} names no part of rewards ({', '.join(self.rewards)})"
-            elif name in own:
-                yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
+        yield from label_problems(self)
 
     def _staleness_problems(self, row: Row | None) -> Iterator[str]:
         """Older samples need a correction, and nothing that compares with weights of another time."""
@@ -191,10 +200,19 @@ class RunConfig(RunSettings):
                 yield Issue(
                     at, f"{name!r} is in the reward, so its rise says nothing; take a part with weight = 0"
                 )
-        if monitor.action == "raise_beta" and not resolve_row(self.algorithm).beta:
+        try:
+            beta = resolve_row(self.algorithm).beta
+        except ConfigError:  # told already
+            return
+        if monitor.action == "raise_beta" and not beta:
             yield Issue(
                 ("train", "monitor", "action"),
                 "raise_beta: algorithm.beta is 0, so no reference is kept; set algorithm.beta",
+            )
+        if monitor.action in ("raise_beta", "roll_back") and beta > monitor.max_beta:
+            yield Issue(
+                ("train", "monitor", "max_beta"),
+                f"{monitor.max_beta:g}, but algorithm.beta is {beta:g} to begin with; set it higher",
             )
 
 

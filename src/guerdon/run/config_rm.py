@@ -19,9 +19,11 @@ from guerdon.data.preferences.config import (
     PreferenceDataConfig,
     PreferenceSetConfig,
 )
+from guerdon.data.preferences.pairing import VERDICT
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
 from guerdon.rewards.config import VerifierConfig
-from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig
+from guerdon.rewards.rubric_config import RubricConfig
+from guerdon.run.config_preferences import CandidatesConfig, PreferencesRunConfig, verdict_issues
 from guerdon.run.config_reward import RewardEvalConfig, RewardRunConfig
 from guerdon.train.config import RewardLossConfig, RewardTrainConfig
 from guerdon.train.losses import refuse_unread
@@ -47,6 +49,8 @@ class RewardStageConfig(Config):
     labels: tuple[str, ...] = ()
     """Parts of `rewards` that label the answers by their weighted sum; left out: the one of `eval.accuracy`, or the
     one for each set."""
+    verdict: str | None = None
+    """As `verdict` of guerdon prefs make: the part whose verdict `input.fields` can show; a rule, and not what labels."""
     pairing: PairingConfig = Field(default_factory=PairingConfig)
     """Which answers become pairs."""
     more: dict[str, SerializeAsAny[PreferenceSetConfig]] = Field(default_factory=dict)
@@ -114,16 +118,47 @@ def own_judges(rewards: Mapping[str, VerifierConfig]) -> list[str]:
     ]
 
 
-def verdict_problems(rewards: Mapping[str, VerifierConfig], shown: InputConfig) -> Iterator[str]:
-    """Such parts that give no verdict although the reward model is shown one, or give one that it is not shown."""
-    is_shown = "verdict" in shown.fields
-    for name in own_judges(rewards):
-        if is_shown and not rewards[name].reads:
+def verdict_problems(config: RunConfig, shown: InputConfig) -> Iterator[str]:
+    """Why the run's own reward model could be shown no verdict, or would be shown another than it learned from."""
+    stage = config.rm
+    is_shown = VERDICT in shown.fields
+    for name in own_judges(config.rewards):
+        given = config.rewards[name].reads.get("verdict")
+        if is_shown and given is None:
             yield (
                 f"rewards.{name}.verdict: missing; rm.input.fields shows a rule's verdict: name the part that gives it"
             )
-        elif rewards[name].reads and not is_shown:
+        elif given is not None and not is_shown:
             yield f"rewards.{name}.verdict: has no use; rm.input.fields shows no verdict: add it there, or remove this"
+        elif given is not None and stage.verdict not in (None, given):
+            yield (
+                f"rewards.{name}.verdict: {given!r}, but the pairs hold the verdict of {stage.verdict!r} (rm.verdict); "
+                "name the same part in both"
+            )
+    if is_shown and REWARD_MODEL in config.stages and stage.verdict is None and not stage.more:
+        yield (
+            "rm.verdict: missing; the reward model is shown a rule's verdict, and the run's own pairs have none: name the "
+            "rule, which must not be what labels, or show no verdict"
+        )
+
+
+def label_problems(config: RunConfig) -> Iterator[str]:
+    """Why the answers cannot be labelled, or a rule's verdict cannot stand beside the label."""
+    stage = config.rm
+    labels = stage.labels or config.eval.parts
+    unknown = [name for name in labels if name not in config.rewards]
+    for name in unknown:
+        yield f"rm.labels: {name!r} names no part of rewards ({', '.join(config.rewards)})"
+    for name in own_judges(config.rewards):
+        if name in labels:
+            yield f"rm.labels: {name!r} is the reward model that is to be trained; choose another part"
+    if VERDICT in labels and stage.verdict != VERDICT:
+        yield f"rm.labels: {VERDICT!r} is the name of a rule's verdict in the pairs; give the part another"
+    if stage.verdict is not None and stage.verdict not in config.rewards:
+        yield f"rm.verdict: {stage.verdict!r} names no part of rewards ({', '.join(config.rewards)})"
+    elif not unknown:
+        for issue in verdict_issues(stage.verdict, RubricConfig(_labels(config)), at=("rm", "verdict")):
+            yield issue.line()
 
 
 def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[str, VerifierConfig]:
@@ -135,7 +170,6 @@ def own_parts(rewards: Mapping[str, VerifierConfig], run_folder: Path) -> dict[s
 def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
     """What the stage asks of `guerdon prefs make`; `model` answers."""
     stage = config.rm
-    labels = stage.labels or config.eval.parts
     shared = {name: getattr(config.rollout, name) for name in CandidatesConfig.model_fields}
     return PreferencesRunConfig(
         seed=config.seed,
@@ -143,12 +177,8 @@ def preferences_recipe(config: RunConfig, model: str) -> PreferencesRunConfig:
         model=_backbone(config, model),
         data=config.data,
         sampling=CandidatesConfig(**{**shared, "num_generations": stage.num_generations}),
-        rewards={
-            name: _label(config.rewards[name], config)
-            if name in labels
-            else config.rewards[name].model_copy(update={"weight": 0.0})
-            for name in config.rubric.with_read(labels)
-        },
+        rewards=_labels(config),
+        verdict=stage.verdict,
         pairing=stage.pairing,
     )
 
@@ -178,6 +208,18 @@ def reward_recipe(config: RunConfig, model: str, run_folder: Path) -> RewardRunC
         train=stage.train,
         eval=stage.eval,
     )
+
+
+def _labels(config: RunConfig) -> dict[str, VerifierConfig]:
+    """The parts that label; with weight 0 the rule beside them, and what they read."""
+    labels = config.rm.labels or config.eval.parts
+    rule = () if config.rm.verdict is None else (config.rm.verdict,)
+    return {
+        name: _label(config.rewards[name], config)
+        if name in labels
+        else config.rewards[name].model_copy(update={"weight": 0.0})
+        for name in config.rubric.with_read([*labels, *rule])
+    }
 
 
 def _label(part: VerifierConfig, config: RunConfig) -> VerifierConfig:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,9 +92,8 @@ class GenerativeJudge:
         """
         if self._rollouter is None:
             from guerdon.models.config import ModelConfig
-            from guerdon.models.loading import load_policy
+            from guerdon.models.loading import load_policy, policy_version
             from guerdon.models.reward_loading import load_reward_model
-            from guerdon.models.version import version_of
             from guerdon.rollout.local import LocalEngine
             from guerdon.rollout.rollouter import Rollouter
             from guerdon.run.critiques import with_writer
@@ -101,13 +101,16 @@ class GenerativeJudge:
             config = self.config
             folder = _folder("path", config.path)
             settings = {"dtype": config.dtype, "device": config.device}
-            policy = load_policy(ModelConfig.model_validate({"source": str(folder), **settings}))
-            versions = [version_of(folder)] if folder.is_dir() else [str(folder)]
+            chosen = ModelConfig.model_validate({"source": str(folder), **settings})
+            with _named("path"):
+                policy = load_policy(chosen)
+            versions = [policy_version(chosen, policy)]
             if config.meta is not None:
                 meta = _folder("meta", config.meta)
-                self._meta = with_writer(
-                    load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
-                )
+                with _named("meta"):
+                    self._meta = with_writer(
+                        load_reward_model(ModelConfig.model_validate({"source": str(meta), **settings}))
+                    )
                 if "verdict" in self._meta.reader.config.fields:
                     raise ModelError(
                         f"meta: {config.meta}: this reward model is shown a rule's verdict, and nobody gives one on a "
@@ -257,13 +260,21 @@ def _distinct(group: RolloutGroup) -> list[str]:
     return sorted({rollout.text for rollout in group.rollouts})
 
 
+@contextmanager
+def _named(key: str) -> Iterator[None]:
+    """What cannot be loaded is told under the key that names it."""
+    try:
+        yield
+    except UserError as error:
+        raise ModelError(f"{key}: {str(error).removeprefix('model.source: ')}") from None
+
+
 def _folder(key: str, path: str) -> Path:
     folder = Path(path).expanduser()
-    try:
-        if (folder / "checkpoints").is_dir():
+    if (folder / "checkpoints").is_dir():
+        with _named(key):
             return newest_model(folder)
-    except UserError as error:
-        raise ModelError(f"{key}: {error}") from None
     if not folder.exists() and not path.startswith(("builtin:", "pypi:")) and path.count("/") != 1:
-        raise ModelError(f"{key}: {path}: no such folder; train one: guerdon train critic")
+        how = "guerdon rm train RECIPE" if key == "meta" else "guerdon train critic"
+        raise ModelError(f"{key}: {path}: no such folder; train one: {how}")
     return folder

@@ -58,10 +58,12 @@ class Guard:
                 assert self._best is not None
                 self.learner.roll_back(self._best)
                 back = f"the weights of step {best_step} are back"
-                if self.learner.objective.beta:
+                beta = self.learner.objective.beta
+                if 0.0 < beta < self.config.max_beta:
                     return f"{back}, {self._raise_beta()}"
                 self.stops = True
-                return f"{back}, and the stage stops (beta is 0)"
+                why = "train.monitor.max_beta already" if beta else "0"
+                return f"{back}, and the stage stops (beta is {why})"
             case "stop":
                 self.stops = True
                 return "the stage stops here"
@@ -69,8 +71,12 @@ class Guard:
                 return "training goes on (train.monitor.action = 'warn')"
 
     def _raise_beta(self) -> str:
-        self.learner.set_beta(self.learner.objective.beta * self.config.beta_factor)
-        return f"beta is now {self.learner.objective.beta:g}"
+        most, before = self.config.max_beta, self.learner.objective.beta
+        if before >= most:
+            return f"beta stays {before:g}, the most it may be (train.monitor.max_beta): look at the rollouts, or stop"
+        self.learner.set_beta(min(most, before * self.config.beta_factor))
+        limit = ", the most it may be (train.monitor.max_beta)" if self.learner.objective.beta == most else ""
+        return f"beta is now {self.learner.objective.beta:g}{limit}"
 
     def state(self) -> dict[str, Json]:
         """Everything a bit-exact resume needs besides the tensors."""

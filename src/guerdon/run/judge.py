@@ -95,7 +95,7 @@ class RewardModelJudge:
             self.config.check_fields()
             _ = self.model
         except UserError as error:
-            raise type(error)(f"path: {error}") from None
+            raise type(error)(f"path: {str(error).removeprefix('model.source: ')}") from None
         if self.config.ensemble != "trained" and self.model.heads.config.kind != "ensemble":
             raise UserError(
                 f"ensemble: {self.config.ensemble!r} needs several members; {self.config.path} has a "

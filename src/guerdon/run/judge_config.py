@@ -25,7 +25,8 @@ class RewardModelConfig(VerifierConfig):
     """A reward model's folder, a run folder of `guerdon rm train`, or a sequence classifier with one label. Left out:
     the one that stage `rm` of this recipe trains."""
     verdict: str = ""
-    """Of a reward model that is shown a rule's verdict: the part that gives it, computed first; value >= 1 is right."""
+    """Of a reward model that is shown a rule's verdict: the part that gives it, computed first; value >= 1 is right. The
+    same rule as in the pairs that it learned from."""
     version: str = ""
     """The version of the weights that must be there, as scores carry it; empty: whatever is. `guerdon serve` sets it."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"

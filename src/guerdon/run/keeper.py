@@ -67,6 +67,7 @@ class Keeper:
             step=state["step"],
             num_tokens=state["num_tokens"],
             failed_steps=state["failed_steps"],
+            scored_steps=state.get("scored_steps", state["step"] - state["failed_steps"]),
             is_stopped=state.get("is_stopped", False),
         )
         if stage.guard and "monitor" in state:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from guerdon.core.errors import UserError
 from guerdon.core.types import Json, Problem
 from guerdon.data.preferences.pairing import Candidates
 from guerdon.explain.reward_model.agreement import AgreementMatrix, agreement_matrix
-from guerdon.explain.reward_model.benches import BenchResult, bench, pairs_of
-from guerdon.explain.reward_model.rows import ScoredList, ScoredPair, pair_from
+from guerdon.explain.reward_model.benches import BenchResult, bench, lists_of, pairs_of
+from guerdon.explain.reward_model.rows import ScoredList, ScoredPair
 from guerdon.explain.reward_model.summary import Summary, summarise
+from guerdon.explain.write import check_place
 from guerdon.models.config import ModelConfig
-from guerdon.models.reward import RewardModel, Shown
+from guerdon.models.hub import check_hub_name
+from guerdon.models.reward import RewardModel, RewardScores, Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.config_reward import RewardRunConfig
 from guerdon.run.critiques import with_writer
@@ -28,7 +32,7 @@ from guerdon.run.durable import write_file
 from guerdon.run.folder import CONFIG, newest_model, read_config_of
 from guerdon.run.progress import Display
 from guerdon.run.reward_eval import RewardEvaluator
-from guerdon.run.reward_files import AUTO, EvalFile, read_eval_file
+from guerdon.run.reward_files import AUTO, EvalFile, read_eval_files
 from guerdon.run.reward_report import accuracy_by_pairs_seen
 from guerdon.run.reward_setup import load_reward_data
 from guerdon.run.reward_source import asked_of
@@ -48,8 +52,19 @@ class _Measured:
     lists: list[ScoredList]
     benches: tuple[BenchResult, ...]
     version: str
+    tokens_per_s: float | None
+    """Read while scoring; None: not counted."""
     records: list[dict[str, Json]] = field(default_factory=list)
     """Rows for `output`."""
+
+
+class _Scores(NamedTuple):
+    """Scores of the answers to several problems."""
+
+    score: list[list[float | None]]
+    """None where an answer is too long to be read."""
+    u: list[list[float | None]]
+    tokens_per_s: float | None
 
 
 def measure_reward_models(
@@ -73,14 +88,16 @@ def measure_reward_models(
         What was measured, file by file, and of each file model by model in the order given.
 
     Raises:
-        UserError: no such model or run, one named twice, or data that cannot be used.
+        UserError: no such model or run, one named twice, data that cannot be used, or no place for `output`.
     """
+    if output is not None:
+        check_place(output, "--output")
     twice = next((source for source in sources if sources.count(source) > 1), None)
     if twice is not None:
         raise UserError(f"guerdon rm eval: {twice} is named twice; expected each model once")
-    files = [read_eval_file(path, layout=layout, limit=limit) for path in data] or [
-        _held_out(sources[0], limit)
-    ]
+    for source in sources:
+        _check_source(source)
+    files = read_eval_files(data, layout=layout, limit=limit) or [_held_out(sources[0], limit)]
     found: dict[tuple[str, str], _Measured] = {}
     with Display() as display:
         for source in sources:  # one model in memory at a time
@@ -101,12 +118,8 @@ def measure_reward_models(
 
 def matrices_of(summaries: Sequence[Summary]) -> Iterator[tuple[str, AgreementMatrix]]:
     """(file, how far the models agree on it), once for each file."""
-    seen = set()
-    for summary in summaries:
-        label = summary.name.rpartition(" on ")[2]
-        if summary.matrix is not None and label not in seen:
-            seen.add(label)
-            yield label, summary.matrix
+    found = {summary.data: summary.matrix for summary in summaries if summary.matrix is not None}
+    yield from found.items()
 
 
 def _summary(
@@ -119,8 +132,8 @@ def _summary(
 ) -> Summary:
     here = found[source, file.label]
     others = {other: found[other, file.label].pairs for other in sources if other != source}
-    config = _run_config(source) if with_runs else None
-    runs = accuracy_by_pairs_seen(Path(source).expanduser(), config) if config else []
+    is_run = with_runs and _run_config(source) is not None
+    runs = accuracy_by_pairs_seen(Path(source).expanduser()) if is_run else []
     summary = summarise(
         here.pairs,
         name=f"{source} on {file.label}",
@@ -129,7 +142,18 @@ def _summary(
         others=others,
         runs=runs if len(runs) > 1 else (),
     )
-    return dataclasses.replace(summary, benches=here.benches)
+    return dataclasses.replace(summary, data=file.label, benches=here.benches, tokens_per_s=here.tokens_per_s)
+
+
+def _check_source(source: str) -> None:
+    """Refuse a mistyped one before the first model is loaded.
+
+    Raises:
+        ModelError: no such run, no such folder, and nothing that the hub can be asked for.
+    """
+    known = source.startswith(("builtin:", "pypi:")) or source.endswith(".gguf")
+    if not known and not Path(source).expanduser().exists():
+        check_hub_name(source)
 
 
 def _run_config(source: str) -> RewardRunConfig | None:
@@ -159,16 +183,14 @@ def _measure(model: RewardModel, source: str, file: EvalFile, display: Display) 
         return _measure_bench(model, source, file, display)
     evaluator = RewardEvaluator(model, file.pairs, max_tokens=MAX_TOKENS)
     display.begin(f"evaluating {file.label}", evaluator.num_ticks)
-    judged = evaluator.evaluate(file.label, 0, tick=display.advance).judged
-    records = [{**item.record(), "data": file.label, "model": source} for item in judged]
-    pairs = [
-        pair_from(record, f"{file.label}, pair {number}") for number, record in enumerate(records, start=1)
-    ]
+    found = evaluator.evaluate(file.label, 0, tick=display.advance)
+    records = [{**item.record(), "data": file.label, "model": source} for item in found.judged]
     asked = [asked_of(one) for one in file.lists]
     _tell_missing_verdicts(model, f"{source} on {file.label}", [*map(asked_of, file.pairs), *asked], display)
     scores = _scores(model, asked, f"best of n on {file.label}", display)
-    lists = [_list(one, [u for _, u in row]) for one, row in zip(file.lists, scores, strict=True)]
-    return _Measured(_told_apart(pairs), lists, (), model.version, records)
+    lists = [_list(one, row) for one, row in zip(file.lists, scores.u, strict=True)]
+    speed = _speed(found.num_tokens, found.seconds)
+    return _Measured(_told_apart(found.pairs), lists, (), model.version, speed, records)
 
 
 def _measure_bench(model: RewardModel, source: str, file: EvalFile, display: Display) -> _Measured:
@@ -178,19 +200,26 @@ def _measure_bench(model: RewardModel, source: str, file: EvalFile, display: Dis
     ]
     _tell_missing_verdicts(model, f"{source} on {file.label}", asked, display)
     scores = _scores(model, asked, f"evaluating {file.label}", display)
-    # Unsquashed: tanh makes large ones equal, and equal scores lose.
-    values = [[u for _, u in row] for row in scores]
-    squashed = pairs_of(file.items, [[score for score, _ in row] for row in scores], domain=file.bench)
     pairs = [
-        dataclasses.replace(pair, chosen_u=row[0], rejected_u=row[item.num_correct])
-        for pair, item, row in zip(squashed, file.items, values, strict=True)
+        dataclasses.replace(
+            pair,
+            chosen_u=row[0],
+            rejected_u=row[item.num_correct],
+            chosen_tokens=model.count_tokens(pair.chosen),
+            rejected_tokens=model.count_tokens(pair.rejected),
+        )
+        for pair, item, row in zip(
+            pairs_of(file.items, scores.score, name=file.bench), file.items, scores.u, strict=True
+        )
     ]
     records: list[dict[str, Json]] = [
         {**pair.record(), "scores": list(row), "data": file.label, "model": source}
-        for pair, row in zip(pairs, values, strict=True)
+        for pair, row in zip(pairs, scores.u, strict=True)
     ]
-    result = bench(file.bench).score(file.items, values)
-    return _Measured(_told_apart(pairs), [], (result,), model.version, records)
+    # By u: tanh makes large ones equal, and equal scores lose.
+    result = bench(file.bench).score(file.items, scores.u)
+    lists = lists_of(file.items, scores.u, name=file.bench)
+    return _Measured(_told_apart(pairs), lists, (result,), model.version, scores.tokens_per_s, records)
 
 
 def _tell_missing_verdicts(model: RewardModel, what: str, items: Sequence[Shown], display: Display) -> None:
@@ -205,19 +234,25 @@ def _tell_missing_verdicts(model: RewardModel, what: str, items: Sequence[Shown]
         )
 
 
-def _scores(
-    model: RewardModel, asked: Sequence[Shown], label: str, display: Display
-) -> list[list[tuple[float | None, float | None]]]:
-    """(score, u) of each answer to each problem; None where it is too long to be read."""
-    found: list[list[tuple[float | None, float | None]]] = []
+def _scores(model: RewardModel, asked: Sequence[Shown], label: str, display: Display) -> _Scores:
+    """Of each answer to each problem."""
+    started = time.perf_counter()
+    scored: list[RewardScores] = []
     if asked:
         display.begin(label, -(-len(asked) // CHUNK_ITEMS))
     for start in range(0, len(asked), CHUNK_ITEMS):
-        for scores in model.score(asked[start : start + CHUNK_ITEMS], max_tokens=MAX_TOKENS):
-            both = zip(scores.score_B.tolist(), scores.u_B.tolist(), strict=True)
-            found.append([(_known(score), _known(u)) for score, u in both])
+        scored += model.score(asked[start : start + CHUNK_ITEMS], max_tokens=MAX_TOKENS)
         display.advance()
-    return found
+    speed = _speed(sum(one.num_tokens for one in scored), time.perf_counter() - started)
+    return _Scores(
+        [[_known(value) for value in one.score_B.tolist()] for one in scored],
+        [[_known(value) for value in one.u_B.tolist()] for one in scored],
+        speed,
+    )
+
+
+def _speed(num_tokens: int, seconds: float) -> float | None:
+    return num_tokens / seconds if num_tokens and seconds > 0 else None
 
 
 def _list(one: Candidates, values: Sequence[float | None]) -> ScoredList:

@@ -15,7 +15,7 @@ from guerdon.run.build_reward import RewardRunResult, train_reward_model
 from guerdon.run.config import RunConfig, RunOptions
 from guerdon.run.config_rm import PAIRS, REWARD_MODEL, preferences_recipe, reward_recipe
 from guerdon.run.folder import CONFIG
-from guerdon.run.make_preferences import add_preferences
+from guerdon.run.make_preferences import add_preferences, why_no_pair
 from guerdon.run.progress import Display
 
 
@@ -46,10 +46,10 @@ async def train_own_reward_model(
         preferences_recipe(config, model), run_folder / PAIRS, display, interrupted=interrupted
     )
     if not made.num_pairs:
+        why = why_no_pair(made, sampling="rollout", pairing="rm.pairing", generations="rm")
+        counts = ", ".join(f"{number} {reason}" for reason, number in made.left_out.most_common())
         raise DataError(
-            f"stage rm: no pair in the answers to {made.num_problems} problems "
-            f"({', '.join(f'{number} {reason}' for reason, number in made.left_out.most_common()) or 'none'}); "
-            "raise rm.num_problems or rm.num_generations, or loosen rm.pairing"
+            f"stage rm: no pair in the answers to {made.num_problems} problems: {why} (left out: {counts or 'nothing'})"
         )
     display.say(f"rm: {made.num_pairs} pairs from the answers to {made.num_problems} problems")
     folder = run_folder / REWARD_MODEL

@@ -6,17 +6,18 @@ One line of evals.jsonl an evaluation, and one row a pair in evals/LABEL.jsonl, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
-
 from guerdon.core.types import Json, Preference, Problem
-from guerdon.functional.calibrate import reliability
+from guerdon.explain.read import Interval
+from guerdon.explain.reward_model.measures import accuracy, calibration
+from guerdon.explain.reward_model.rows import ScoredPair, pair_from
+from guerdon.explain.reward_model.summary import IN_CHARACTERS, IN_TOKENS, slice_name, slices
 from guerdon.models.reward import RewardModel, RewardScores, Shown
 from guerdon.rewards.pool import Request
-from guerdon.run.evaluate import interval
+from guerdon.run.evaluate import MAX_SETS
 from guerdon.run.reward_health import Health, Measured, alarms, health_of
 from guerdon.run.reward_source import asked_of
 
@@ -37,31 +38,20 @@ class JudgedPair(NamedTuple):
     chosen_members: tuple[float, ...] = ()
     """What each member of an ensemble says; empty: there is no ensemble, or not scored."""
     rejected_members: tuple[float, ...] = ()
-
-    @property
-    def gap(self) -> float | None:
-        """By how much u prefers the chosen response."""
-        if self.chosen_u is None or self.rejected_u is None:
-            return None
-        return self.chosen_u - self.rejected_u
-
-    @property
-    def hit(self) -> float | None:
-        """1: the chosen one wins, 0: it loses, one half: equal; None: a tie by label, or not scored."""
-        gap = self.gap
-        if gap is None or self.pair.tie:
-            return None
-        return 0.5 if gap == 0 else float(gap > 0)
+    chosen_tokens: int | None = None
+    """Of the text, by the model's tokenizer; None: not counted."""
+    rejected_tokens: int | None = None
 
     def record(self) -> dict[str, Json]:
         """The row of evals/LABEL.jsonl."""
         pair = self.pair
-        subset = pair.problem.info.get("subset")
         return {
             "id": pair.problem.id,
-            "set": str(pair.problem.info.get("set", "")),
             "source": pair.source,
-            "subset": subset if isinstance(subset, str) else None,
+            "set": str(pair.problem.info.get("set", "")),
+            "data_set": _word(pair.problem, "source"),
+            "domain": _word(pair.problem, "domain"),
+            "subset": _word(pair.problem, "subset"),
             "tie": pair.tie,
             "margin": pair.margin,
             "open_ended": pair.problem.is_open_ended,
@@ -70,6 +60,8 @@ class JudgedPair(NamedTuple):
             "chosen_u": self.chosen_u,
             "rejected_u": self.rejected_u,
             **self._team(),
+            "chosen_tokens": self.chosen_tokens,
+            "rejected_tokens": self.rejected_tokens,
             "chosen_chars": len(pair.chosen),
             "rejected_chars": len(pair.rejected),
             "prompt": "\n".join(message.content for message in pair.problem.messages),
@@ -122,11 +114,16 @@ class RewardEvaluation:
     seconds: float
     samples: tuple[JudgedSample, ...] = ()
     """Answers of the reference policy."""
+    num_tokens: int = 0
+    """Read in that time."""
 
     @property
-    def scores(self) -> list[float]:
-        """Every score of a held-out response."""
-        return [s for item in self.judged for s in (item.chosen, item.rejected) if s is not None]
+    def pairs(self) -> list[ScoredPair]:
+        """As measures, page and table take them."""
+        return [
+            pair_from(item.record(), f"{self.label}, pair {number}")
+            for number, item in enumerate(self.judged, start=1)
+        ]
 
     def collapse(self, first: Mapping[str, Json] | None = None) -> list[str]:
         """What is wrong with the distributions of scores, in words; empty: nothing.
@@ -156,64 +153,49 @@ class RewardEvaluation:
             SAMPLE: ("on the policy's samples", health_of(samples)),
         }
 
-    def record(self, seed: int) -> dict[str, Json]:
-        """The line of evals.jsonl.
-
-        Args:
-            seed: of the bootstrap.
-        """
-        hits = [item.hit for item in self.judged if item.hit is not None]
-        metrics: dict[str, Json] = {}
-        if hits:
-            metrics["accuracy"] = interval(hits, seed)
-        for name, items in self._slices().items():
-            if items and len(items) < len(hits):
-                metrics[f"accuracy/{name}"] = interval(items, seed)
-        metrics |= {name: {"value": value} for name, value in self._health().items()}
+    def record(self) -> dict[str, Json]:
+        """The line of evals.jsonl; intervals of accuracies are Wilson's."""
+        pairs = self.pairs
+        metrics: dict[str, Json] = dict(_accuracies(pairs))
+        metrics |= {name: {"value": value} for name, value in self._health(pairs).items()}
         return {
             "label": self.label,
             "stage": "rm",
             "step": self.step,
             "num_problems": len(self.judged),
-            "num_unscored": sum(item.gap is None for item in self.judged),
+            "num_unscored": sum(pair.difference is None for pair in pairs),
             "time": self.seconds,
             "metrics": metrics,
-            "per_problem": {"accuracy": list(hits)},
+            "per_problem": {"accuracy": [pair.hit for pair in pairs if pair.hit is not None]},
         }
 
-    def _slices(self) -> dict[str, list[float]]:
-        """Hits by source, by set, and by whether the chosen response is the longer one."""
-        found: dict[str, list[float]] = {}
-        for item in self.judged:
-            if item.hit is None:
-                continue
-            chosen, rejected = len(item.pair.chosen), len(item.pair.rejected)
-            longer = "" if chosen == rejected else "chosen longer" if chosen > rejected else "chosen shorter"
-            names = [
-                f"source {item.pair.source}",
-                f"set {item.pair.problem.info.get('set', '')}",
-                f"set {item.pair.problem.info.get('set', '')}, {item.pair.problem.info.get('subset')}",
-                longer,
-            ]
-            for name in filter(None, names):
-                if not name.endswith(", None"):
-                    found.setdefault(name, []).append(item.hit)
-        return dict(sorted(found.items()))
-
-    def _health(self) -> dict[str, float]:
+    def _health(self, pairs: Sequence[ScoredPair]) -> dict[str, float]:
         """Distributions of the scores, and calibration of the differences."""
         found: dict[str, float] = {}
         for prefix, (_, item) in self._healths().items():
             found |= (
                 {} if item is None else {f"{prefix}{name}": value for name, value in item.metrics().items()}
             )
-        gaps = [(item.gap, item.hit) for item in self.judged if item.gap is not None and item.hit is not None]
-        if gaps:
-            chance = torch.tensor([gap for gap, _ in gaps]).sigmoid()
-            # A wrong verdict is a right one about the other side: confidence lies in 0.5 .. 1.
-            sure, hit = torch.maximum(chance, 1 - chance), (chance > 0.5).float()
-            found["calibration_error"] = float(reliability(sure, hit).error)
-        return found
+        stated = calibration(pairs)
+        return found if stated is None else {**found, "calibration_error": stated.error}
+
+
+def _accuracies(pairs: Sequence[ScoredPair]) -> Iterator[tuple[str, Json]]:
+    """Of all pairs, and of each slice that has not too many parts to be read."""
+
+    def entry(share: Interval) -> Json:
+        return {"value": share.value, "low": share.low, "high": share.high}
+
+    everything = accuracy(pairs).share
+    if everything is not None:
+        yield "accuracy", entry(everything)
+    found = slices(pairs)
+    if IN_TOKENS in found:
+        found.pop(IN_CHARACTERS, None)  # the same once more; the page has both
+    for kind, table in found.items():
+        for part, item in table.items() if len(table) <= MAX_SETS else ():
+            if item.share is not None:
+                yield f"accuracy/{slice_name(kind, part)}", entry(item.share)
 
 
 class RewardEvaluator:
@@ -239,38 +221,51 @@ class RewardEvaluator:
         return sum(-(-len(items) // CHUNK_PAIRS) for items in (self.pairs, self.samples))
 
     def evaluate(self, label: str, step: int, *, tick: Callable[[], None] | None = None) -> RewardEvaluation:
-        """Score both sides of every pair."""
+        """Score both sides of every pair, and every sample."""
         started = time.perf_counter()
         judged: list[JudgedPair] = []
+        num_tokens = 0
         for start in range(0, len(self.pairs), CHUNK_PAIRS):
-            judged += self._judge(self.pairs[start : start + CHUNK_PAIRS])
+            pairs = self.pairs[start : start + CHUNK_PAIRS]
+            found = self.model.score([asked_of(pair) for pair in pairs], max_tokens=self.max_tokens)
+            judged += [self._judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
+            num_tokens += sum(scores.num_tokens for scores in found)
             if tick:
                 tick()
         samples: list[JudgedSample] = []
         for start in range(0, len(self.samples), CHUNK_PAIRS):
-            samples += self._judge_samples(self.samples[start : start + CHUNK_PAIRS])
+            asked = self.samples[start : start + CHUNK_PAIRS]
+            found = self.model.score(
+                [Shown(one.problem, one.texts) for one in asked], max_tokens=self.max_tokens
+            )
+            samples += [
+                one for item, scores in zip(asked, found, strict=True) for one in _samples(item, scores)
+            ]
+            num_tokens += sum(scores.num_tokens for scores in found)
             if tick:
                 tick()
-        return RewardEvaluation(label, step, tuple(judged), time.perf_counter() - started, tuple(samples))
+        seconds = time.perf_counter() - started
+        return RewardEvaluation(label, step, tuple(judged), seconds, tuple(samples), num_tokens)
 
-    def _judge(self, pairs: Sequence[Preference]) -> list[JudgedPair]:
-        found = self.model.score([asked_of(pair) for pair in pairs], max_tokens=self.max_tokens)
-        return [_judged(pair, scores) for pair, scores in zip(pairs, found, strict=True)]
-
-    def _judge_samples(self, asked: Sequence[Request]) -> list[JudgedSample]:
-        found = self.model.score([Shown(one.problem, one.texts) for one in asked], max_tokens=self.max_tokens)
-        return [
-            JudgedSample(one.problem, text, _known(score), _known(u))
-            for one, scores in zip(asked, found, strict=True)
-            for text, score, u in zip(one.texts, scores.score_B.tolist(), scores.u_B.tolist(), strict=True)
-        ]
+    def _judged(self, pair: Preference, scores: RewardScores) -> JudgedPair:
+        chosen, rejected = map(_known, scores.score_B.tolist())
+        chosen_u, rejected_u = map(_known, scores.u_B.tolist())
+        teams = _members(scores, 0), _members(scores, 1)
+        lengths = self.model.count_tokens(pair.chosen), self.model.count_tokens(pair.rejected)
+        return JudgedPair(pair, chosen, rejected, chosen_u, rejected_u, *teams, *lengths)
 
 
-def _judged(pair: Preference, scores: RewardScores) -> JudgedPair:
-    chosen, rejected = map(_known, scores.score_B.tolist())
-    chosen_u, rejected_u = map(_known, scores.u_B.tolist())
-    teams = _members(scores, 0), _members(scores, 1)
-    return JudgedPair(pair, chosen, rejected, chosen_u, rejected_u, *teams)
+def _samples(asked: Request, scores: RewardScores) -> list[JudgedSample]:
+    return [
+        JudgedSample(asked.problem, text, _known(score), _known(u))
+        for text, score, u in zip(asked.texts, scores.score_B.tolist(), scores.u_B.tolist(), strict=True)
+    ]
+
+
+def _word(problem: Problem, column: str) -> str | None:
+    """A column of the row that nothing else has used, where it holds text."""
+    value = problem.info.get(column)
+    return value if isinstance(value, str) else None
 
 
 def _members(scores: RewardScores, side: int) -> tuple[float, ...]:

@@ -6,9 +6,10 @@ columns of the first row --> RewardBench, RewardBench 2, RM-Bench: items with se
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from guerdon.core.types import Json, Preference
 from guerdon.data.files import jsonl_rows, parquet_rows
 from guerdon.data.preferences.config import JsonlPreferencesConfig, ParquetPreferencesConfig
 from guerdon.data.preferences.pairing import Candidates
-from guerdon.explain.reward_model.benches import BENCHES, BenchItem, bench, recognise_bench
+from guerdon.explain.reward_model.bench_rows import BenchItem, check_subsets, recognise_bench
+from guerdon.explain.reward_model.benches import BENCHES, bench
 
 AUTO, PAIRS = "auto", "pairs"
 LAYOUTS = (AUTO, PAIRS, *BENCHES)
@@ -38,6 +40,36 @@ class EvalFile:
     bench: str = ""
     """The benchmark's name, "" of preferences."""
     items: tuple[BenchItem, ...] = ()
+
+
+def read_eval_files(paths: Sequence[str], *, layout: str = AUTO, limit: int | None = None) -> list[EvalFile]:
+    """Several files, each under a label of its own: its name, with as many folders as tell it from the others.
+
+    Args:
+        paths: the files.
+        layout: as for `read_eval_file`.
+        limit: as for `read_eval_file`.
+
+    Raises:
+        DataError: as `read_eval_file`, or a file that is named twice.
+    """
+    places = [Path(path).expanduser().resolve() for path in paths]
+    twice = next((path for path, place in zip(paths, places, strict=True) if places.count(place) > 1), None)
+    if twice is not None:
+        raise DataError(f"--data {twice}: is named twice; expected each file once")
+    return [
+        dataclasses.replace(read_eval_file(path, layout=layout, limit=limit), label=_label(place, places))
+        for path, place in zip(paths, places, strict=True)
+    ]
+
+
+def _label(place: Path, places: Sequence[Path]) -> str:
+    """The shortest end of a path that no other one has."""
+    for length in range(1, len(place.parts)):
+        end = place.parts[-length:]
+        if sum(other.parts[-length:] == end for other in places) == 1:
+            return "/".join(end)
+    return str(place)
 
 
 def read_eval_file(path: str, *, layout: str = AUTO, limit: int | None = None) -> EvalFile:
@@ -61,6 +93,8 @@ def read_eval_file(path: str, *, layout: str = AUTO, limit: int | None = None) -
         return _preferences(path, limit)
     try:
         items = bench(name).items(itertools.islice(_rows(place), limit))
+        if items and name == "rewardbench":
+            check_subsets(items)
     except DataError as error:
         raise DataError(f"--data {path}: as {BENCHES[name].title}: {error}") from None
     if not items:

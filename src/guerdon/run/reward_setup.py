@@ -6,12 +6,14 @@ recipe --settle--> with what it takes over from a reward model's folder
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guerdon.core.errors import ConfigError, DataError, ModelError, did_you_mean
 from guerdon.core.types import Json, Preference
+from guerdon.data.preferences.audit import verdict_alone, verdict_line
 from guerdon.data.preferences.judged import Judged, answers_of, is_list, overall
 from guerdon.data.preferences.pairing import VERDICT
 from guerdon.data.preferences.split import PreferenceSplit, load_preferences
@@ -55,7 +57,7 @@ def stage_problems(config: RunConfig) -> list[str]:
         return [f"rm.{problem}" for problem in error.problems]
     except ModelError as error:
         return [f"rm.model.source: {str(error).removeprefix('model.source: ')}"]
-    return [] if shown is None else list(verdict_problems(config.rewards, shown))
+    return [] if shown is None else list(verdict_problems(config, shown))
 
 
 def taken_over(config: RewardRunConfig) -> list[str]:
@@ -123,12 +125,12 @@ def check_shown(judged: Sequence[Judged], shown: InputConfig) -> None:
             "sides; expected columns chosen_critique and rejected_critique (kind arith has them): add them, or remove "
             "input.critique"
         )
-    if "verdict" not in shown.fields or not judged:
+    if VERDICT not in shown.fields or not judged:
         return
     if not any(VERDICT in answer.ratings for item in judged for answer in answers_of(item)):
         raise DataError(
             f"data: input.fields shows a rule's verdict, but none of {len(judged):,} training pairs holds one; expected "
-            "ratings named verdict (guerdon prefs make writes them): add them, or remove the field"
+            "ratings named verdict (guerdon prefs make writes them if verdict names a part): add them, or remove the field"
         )
 
 
@@ -166,6 +168,30 @@ def left_out_lines(split: PreferenceSplit) -> list[str]:
         for name, one in split.sets.items()
         if one.bad_rows
     ]
+
+
+def verdict_told(config: RewardRunConfig, judged: Sequence[Judged]) -> str:
+    """What the rule's verdicts that a settled recipe shows say of the labels; "": it shows none, or there is no pair."""
+    if config.input is None or VERDICT not in config.input.fields:
+        return ""
+    share = verdict_alone(pair for item in judged for pair in _pairs(item))
+    return verdict_line(share) if share.num else ""
+
+
+def _pairs(judged: Judged) -> Iterator[Preference]:
+    """Itself, or what a list says of each two of its answers."""
+    if isinstance(judged, Preference):
+        yield judged
+        return
+    for better, worse in itertools.combinations(judged.answers, 2):  # best first
+        yield Preference(
+            problem=judged.problem,
+            chosen=better.text,
+            rejected=worse.text,
+            tie=better.score == worse.score,
+            chosen_ratings=better.ratings,
+            rejected_ratings=worse.ratings,
+        )
 
 
 def _unrated(judged: Sequence[Judged], attributes: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from guerdon.core.errors import DataError
 from guerdon.core.metrics import Metric, Sum
@@ -31,6 +31,7 @@ from guerdon.data.preferences.judged import Judged, answers_of, overall
 from guerdon.data.preferences.pairing import GOOD, SCORE, VERDICT
 from guerdon.models.config import verdict_word
 from guerdon.models.reward import RewardModel, Shown
+from guerdon.models.reward_input import Encoded
 from guerdon.run.reward_setup import check_shown
 from guerdon.train.reward import ATTRIBUTE, CRITIQUE, LABEL, MARGIN, RATING
 
@@ -54,6 +55,18 @@ class PreferenceSource:
         self.too_long = too_long
         self.scales = rating_scales(judged)
         self.metrics: dict[str, Metric] = {}
+        self._fits: dict[str, bool] = {}
+
+    def num_different(self, names: Iterable[str]) -> int:
+        """How many different judgements these are (pairs, lists, single answers), without those too long to learn from.
+
+        Args:
+            names: ids of `problems`; a mix by weight may hold one judgement under several.
+        """
+        for name in (names := list(names)):
+            if name not in self._fits:
+                self._encoded(name)
+        return len({id(self.judged[name]) for name in names if self._fits[name]})
 
     @property
     def problems(self) -> list[Problem]:
@@ -77,8 +90,7 @@ class PreferenceSource:
     def _group(self, name: str) -> tuple[ScoredGroup, bool] | None:
         """The group, and whether its prompt lost its beginning; None: a response does not fit."""
         judged = self.judged[name]
-        shown = shown_of(judged)
-        encoded = self.model.encode(*shown) if self.writes else self.model.encode(*shown[:3])
+        shown, encoded = self._encoded(name)
         starts = encoded.critique_starts
         rollouts = []
         for index, (text, ids) in enumerate(zip(shown.responses, encoded.responses, strict=True)):
@@ -102,6 +114,12 @@ class PreferenceSource:
         problem = dataclasses.replace(judged.problem, id=name)
         group = RolloutGroup(problem=problem, rollouts=tuple(rollouts))
         return ScoredGroup(group=group, scores=self._scores(judged)), encoded.num_cut > 0
+
+    def _encoded(self, name: str) -> tuple[Shown, Encoded]:
+        shown = shown_of(self.judged[name])
+        encoded = self.model.encode(*shown) if self.writes else self.model.encode(*shown[:3])
+        self._fits[name] = None not in encoded.responses
+        return shown, encoded
 
     def _scores(self, judged: Judged) -> tuple[Score, ...]:
         scale = self.scales[_set_of(judged)]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from guerdon.core.errors import GuerdonError, UserError
 from guerdon.core.metrics import values
-from guerdon.core.types import CreditedGroup, Json, Problem, StepReport
+from guerdon.core.types import CreditedGroup, Json, Problem, ScoredGroup, StepReport
 from guerdon.data.feed import Feed
 from guerdon.rewards.diversity import diversity_metrics
 from guerdon.rewards.rubric import rubric_metrics
@@ -115,6 +115,8 @@ class Progress:
     step: int = 0
     num_tokens: int = 0
     failed_steps: int = 0
+    scored_steps: int = 0
+    """Steps of which at least one rollout could be scored."""
     is_stopped: bool = False
     """Whether its guard has ended the stage before its last step."""
 
@@ -137,6 +139,10 @@ class Stage:
     progress: Progress = field(default_factory=Progress)
     guard: Watch | None = None
     """Watches for reward hacking, where the recipe says so, or for the collapse of a reward model."""
+    why: Callable[[Sequence[ScoredGroup]], str] = lambda _: ""
+    """What the parts themselves say of rollouts that have no reward."""
+    unscored: str = ""
+    """Why the last step without any reward had none."""
 
     @property
     def pipeline(self) -> PipelinedSource | None:
@@ -190,18 +196,16 @@ class Stage:
 
     def _check(self, step: int, credited: Sequence[CreditedGroup], metrics: dict[str, float]) -> None:
         """The failure budget and the sampler's self-test."""
-        scored = any(score.value is not None for group in credited for score in group.scored.scores)
-        self.progress.failed_steps = 0 if scored else self.progress.failed_steps + 1
+        if any(score.value is not None for group in credited for score in group.scored.scores):
+            self.progress.scored_steps += 1
+            self.progress.failed_steps = 0
+        else:
+            self.progress.failed_steps += 1
+            self.unscored = self._why(credited)
         if self.progress.failed_steps > self.settings.max_failed_steps:
-            reasons = [failure.message for group in credited for failure in group.scored.group.failures]
-            known = (
-                "every verdict was could-not-verify"
-                if self.settings.on_policy
-                else "all responses are too long"
-            )
             raise UserError(
                 f"{self.settings.name} step {step}: no rollout could be scored in {self.progress.failed_steps} steps in a "
-                f"row; last reason: {reasons[-1] if reasons else known}"
+                f"row; last reason: {self.unscored}"
             )
         gap = metrics.get("sampling/sampling_logp_difference/mean")
         dtype = str(self.learner.policy.dtype).removeprefix("torch.")
@@ -216,6 +220,23 @@ class Stage:
                 f"{self.settings.name} step {step}: sampler and learner disagree by {gap:.3g} nats per token on average "
                 f"(tolerance {LOGPROB_TOLERANCE[dtype]} in {dtype}): the rollouts do not come from these weights"
             )
+
+    def _why(self, credited: Sequence[CreditedGroup]) -> str:
+        scored = [group.scored for group in credited]
+        failures = [failure.message for group in scored for failure in group.group.failures]
+        known = (
+            "every verdict was could-not-verify" if self.settings.on_policy else "all responses are too long"
+        )
+        return self.why(scored) or (failures[-1] if failures else known)
+
+    def nothing_learned(self) -> str:
+        """Of a stage that has ended and had no reward in any step: that, and why; else ""."""
+        if self.progress.scored_steps or not self.progress.step:
+            return ""
+        return (
+            f"none of the {self.progress.step} steps could be scored, so nothing was learned; last reason: "
+            f"{self.unscored or 'told when they were made'}"
+        )
 
     def _sync_reference(self, step: int) -> None:
         every = self.settings.ref_sync_steps

@@ -97,8 +97,8 @@ class MonitorConfig(Config):
     probes: tuple[str, ...] = Field(min_length=1)
     """Parts of `rewards` with weight 0: a rule, a second reward model, a judge; higher is better."""
     action: Literal["warn", "raise_beta", "roll_back", "stop"] = "warn"
-    """What an alarm does. `roll_back`: the weights at the best probe come back; then beta is raised, or where beta is 0
-    the stage stops, since the same would happen again."""
+    """What an alarm does. `roll_back`: the weights at the best probe come back; then beta is raised, or where beta is 0 or
+    `max_beta` already the stage stops, since the same would happen again."""
     warmup: int = Field(default=20, ge=4)
     """First steps, which give the spread of reward and probes; also the width of the window whose mean is a level."""
     threshold: float = Field(default=5.0, gt=0.0)
@@ -108,7 +108,9 @@ class MonitorConfig(Config):
     min_deviation: float = Field(default=0.01, gt=0.0)
     """Least standard deviation of one step: a probe that was constant in the warm-up may move a little."""
     beta_factor: float = Field(default=4.0, gt=1.0)
-    """An alarm multiplies algorithm.beta by this."""
+    """An alarm multiplies algorithm.beta by this,"""
+    max_beta: float = Field(default=1.0, gt=0.0)
+    """up to this: more than that, and the KL term drowns the reward."""
 
 
 class TrainConfig(OptimConfig):

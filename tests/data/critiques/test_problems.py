@@ -40,6 +40,10 @@ def test_one_response_at_a_time_has_a_label() -> None:
     assert len(problems) == 120
     assert [problem.info["label"] for problem in problems[:2]] == [10, 1]
     assert all("<response 2>" not in problem.messages[0].content for problem in problems)
+    for problem in problems:
+        assert read_scores(str(problem.info["solution"]), 1) == (problem.info["label"],), (
+            "imitation and SPCT agree"
+        )
 
 
 def test_the_reference_is_shown_only_if_asked_for() -> None:

@@ -17,7 +17,7 @@ def test_worked_by_hand() -> None:
         "Principles: right steps, right answer.\n"
         "1: 3 + 8 = 11? 11, ok; 11 - 2 = 9? 9, ok; answer 9? 9, ok\n"
         "2: 3 + 8 = 12? 11, no; 12 - 2 = 10? 10, ok; answer 9? 10, no\n"
-        "Scores: 9, 2"
+        "Scores: 10, 1"
     )
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from guerdon.core.types import Message, Preference, Problem
-from guerdon.data.preferences.audit import Audit, label_noise, pair_key, wilson
+from guerdon.data.preferences.audit import Audit, label_noise, pair_key, verdict_alone, verdict_line, wilson
 
 
 def pair(chosen: str, rejected: str, prompt: str = "q", **options: object) -> Preference:
@@ -96,3 +96,25 @@ def test_label_noise_is_the_share_that_an_audit_overturns() -> None:
     assert noise.share == 0.375
     assert str(noise).startswith("3 of 8 audited pairs are labelled the wrong way, 37.5 %")
     assert math.isnan(label_noise(labels, []).share)
+
+
+def test_a_verdict_that_is_the_label_once_more_is_told() -> None:
+    def judged(chosen: float | None, rejected: float | None, *, tie: bool = False) -> Preference:
+        sides = [{} if value is None else {"verdict": value} for value in (chosen, rejected)]
+        problem = Problem(id="p", messages=(Message(role="user", content="q"),))
+        return Preference(
+            problem=problem,
+            chosen="a",
+            rejected="b",
+            tie=tie,
+            chosen_ratings=sides[0],
+            rejected_ratings=sides[1],
+        )
+
+    copied = verdict_alone([judged(1.0, 0.0)] * 60 + [judged(None, 0.0), judged(1.0, 0.0, tie=True)])
+    assert (copied.value, copied.num) == (1.0, 60)
+    assert "only learns to copy it" in verdict_line(copied)
+    apart = verdict_alone([judged(1.0, 0.0), judged(0.0, 0.0), judged(1.0, 1.0), judged(0.0, 1.0)])
+    assert apart.value == 0.25
+    assert "copy" not in verdict_line(apart)
+    assert verdict_alone([judged(None, 1.0)]).num == 0

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from guerdon.core.errors import DataError
 from guerdon.core.types import Message, Preference, Problem, to_json
 from guerdon.data.preferences.config import JsonlPreferencesConfig
-from guerdon.data.preferences.layouts import number, read_answer, read_list, read_pair
+from guerdon.data.preferences.judgement import number
+from guerdon.data.preferences.layouts import read_answer, read_list, read_pair
 
 PLACE = "f.jsonl, line 7"
 TRL = {"prompt": "q", "chosen": "a", "rejected": "b"}

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from itertools import product
 
 import pytest
 
 from guerdon.core.errors import DataError
-from guerdon.core.types import Json, Message
-from guerdon.explain.reward_model.benches import (
+from guerdon.core.types import Message
+from guerdon.explain.read import Interval
+from guerdon.explain.reward_model.bench_rows import (
     REWARDBENCH,
     BenchItem,
-    bench,
-    pairs_of,
     read_list_rows,
     read_pair_rows,
     read_style_rows,
+)
+from guerdon.explain.reward_model.benches import (
+    bench,
+    lists_of,
+    pairs_of,
     score_rewardbench,
     score_rewardbench_2,
     score_rm_bench,
     ties_terms,
 )
+from guerdon.explain.reward_model.best_of import best_of_n
+from guerdon.explain.reward_model.intervals import wilson, wilson_of_means
 
 
 def pairwise_rows(*subsets: str) -> list[BenchItem]:
@@ -61,8 +66,15 @@ def test_rewardbench_weights_subsets_by_their_official_counts() -> None:
     assert found.sections["Reasoning"].value == pytest.approx(984 / 1148)
     assert found.overall == pytest.approx((90 / 140 + 984 / 1148) / 2)
     assert list(found.sections) == ["Chat", "Reasoning"]
-    assert not found.is_complete
-    assert found.details["unheard-of"] == 1.0
+    assert found.missing == (
+        "alpacaeval-length", "alpacaeval-hard", "mt-bench-easy", "Chat Hard", "Safety",
+        "hep-cpp", "hep-java", "hep-js", "hep-python", "hep-rust",
+    )  # fmt: skip
+    assert found.notes == [
+        "Missing: alpacaeval-length, alpacaeval-hard, mt-bench-easy, Chat Hard, Safety, hep-cpp and 4 more; "
+        "so the overall number compares with no leaderboard."
+    ]
+    assert found.details["unheard-of"].value == 1.0
 
 
 def test_rewardbench_all_code_counts_as_much_as_all_mathematics() -> None:
@@ -88,7 +100,7 @@ def test_rewardbench_prior_sets_weigh_half_as_in_a_published_row() -> None:
 def test_rewardbench_with_every_subset_is_complete() -> None:
     items = pairwise_rows(*(subset for counts in REWARDBENCH.values() for subset in counts))
     found = score_rewardbench(items, [(1.0, 0.0)] * len(items))
-    assert (found.is_complete, found.overall, found.num_unscored) == (True, 1.0, 0)
+    assert (found.missing, found.notes, found.overall, found.num_unscored) == ((), [], 1.0, 0)
 
 
 def test_items_without_all_scores_are_left_out() -> None:
@@ -96,6 +108,10 @@ def test_items_without_all_scores_are_left_out() -> None:
     assert (found.overall, found.num_unscored, found.sections["Reasoning"].count) == (1.0, 1, 1)
     nothing = score_rewardbench(pairwise_rows("hep-go"), [(None, 0.0)])
     assert (nothing.overall, nothing.sections) == (None, {})
+    assert nothing.notes == [
+        "Missing: Chat, Chat Hard, Safety, Reasoning; so the overall number is not there.",
+        "Left out for a missing score: 1 item.",
+    ]
 
 
 def test_rewardbench_2_best_of_four() -> None:
@@ -117,7 +133,7 @@ def test_rewardbench_2_best_of_four() -> None:
     # won, lost, four equals share the point; two equals share it
     assert found.sections["Math"].value == pytest.approx(1.25 / 3)
     assert found.sections["Focus"].value == 0.5
-    assert (found.num_unscored, found.is_complete) == (1, False)
+    assert (found.num_unscored, found.missing) == (1, ("Factuality", "Precise IF", "Safety", "Ties"))
     assert found.overall == pytest.approx((1.25 / 3 + 0.5) / 2)
 
 
@@ -130,13 +146,13 @@ def test_ties_by_hand() -> None:
         (tie_item("tied:2", 2, 3), (5.0, 0.0, 1.0)),  # margin -1, no reference: in the accuracy alone
     ]
     found = ties_terms(items)
-    assert found["ref"] == 1.0
-    assert found["tied"] == pytest.approx(2 / 3)
-    assert (found["preferred"], found["preferred_hard"]) == (1.0, 0.5)
-    assert found["margin"] == pytest.approx((math.tanh(2 - 1) + math.tanh(0.5 - 1)) / 2)
+    assert found["ref"].value == 1.0
+    assert found["tied"].value == pytest.approx(2 / 3)
+    assert (found["preferred"].value, found["preferred_hard"].value) == (1.0, 0.5)
+    assert found["margin"].value == pytest.approx((math.tanh(2 - 1) + math.tanh(0.5 - 1)) / 2)
     result = score_rewardbench_2([item for item, _ in items], [row for _, row in items])
     assert result.sections["Ties"].value == pytest.approx(
-        0.3 + 0.3 * 2 / 3 + 0.2 + 0.2 * 0.5 + 0.01 * found["margin"]
+        0.3 + 0.3 * 2 / 3 + 0.2 + 0.2 * 0.5 + 0.01 * found["margin"].value
     )
     assert result.sections["Ties"].count == 5
 
@@ -147,7 +163,7 @@ def test_ties_by_hand() -> None:
 def test_ties_without_spread(tied: tuple[float, ...], margin: float) -> None:
     # what dividing by zero gives in the official code: tanh of an infinity, or nothing
     found = ties_terms([(tie_item("ref:0", 1, 2), (9.0, 1.0)), (tie_item("tied:0", 2, 3), tied)])
-    assert found["margin"] == margin
+    assert found["margin"].value == margin
 
 
 def test_ties_that_cannot_be_read() -> None:
@@ -160,7 +176,7 @@ def test_ties_that_cannot_be_read() -> None:
 def test_rm_bench_a_model_of_style_alone() -> None:
     # the score is the style, whatever is right: easy is always won, hard never, normal is equal and wins nothing
     found = score_rm_bench([style_item("chat")], [(1.0, 2.0, 3.0, 1.0, 2.0, 3.0)])
-    assert [found.details[f"Chat: {level}"] for level in ("easy", "normal", "hard")] == [1.0, 0.0, 0.0]
+    assert [found.details[f"Chat: {level}"].value for level in ("easy", "normal", "hard")] == [1.0, 0.0, 0.0]
     assert found.sections["Chat"].value == pytest.approx(1 / 3)
 
 
@@ -170,12 +186,12 @@ def test_rm_bench_matrix_as_counted() -> None:
     found = score_rm_bench([style_item("math")], [scores])
     # upper right: (0,1) lost, (0,2) lost, (1,2) won; diagonal: won, won, lost; lower left: all won
     assert (
-        found.details["Math: hard"]
+        found.details["Math: hard"].value
         == pytest.approx(sum(wins[cell] for cell in ((0, 1), (0, 2), (1, 2))) / 3)
         == pytest.approx(1 / 3)
     )
-    assert found.details["Math: normal"] == pytest.approx(2 / 3)
-    assert found.details["Math: easy"] == 1.0
+    assert found.details["Math: normal"].value == pytest.approx(2 / 3)
+    assert found.details["Math: easy"].value == 1.0
     assert found.overall == pytest.approx(2 / 3)
 
 
@@ -188,34 +204,10 @@ def test_rm_bench_pools_both_kinds_of_safety() -> None:
     sections = {name: section.value for name, section in found.sections.items()}
     assert sections == {"Chat": 1, "Math": 1, "Code": 0, "Safety": pytest.approx(1 / 3)}
     assert found.overall == pytest.approx((2 + 1 / 3) / 4)
-    assert found.details["hard"] == pytest.approx((2 + 1 / 3) / 4)
-    assert (found.is_complete, found.num_unscored) == (True, 1)
+    assert found.details["hard"].value == pytest.approx((2 + 1 / 3) / 4)
+    assert (found.missing, found.num_unscored) == ((), 1)
     one_set = [style_item(name) for name in names[:4]]
-    assert not score_rm_bench(one_set, scores[:4]).is_complete
-
-
-def test_prompts_may_be_messages() -> None:
-    prompt: Json = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    found = read_pair_rows([{"prompt": prompt, "chosen": "c", "rejected": "d", "subset": "s"}])[0]
-    assert found.messages == (Message(role="user", content="a"), Message(role="assistant", content="b"))
-    assert (found.answers, found.num_correct) == (("c", "d"), 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "row", "message"),
-    [
-        ("rewardbench", {"chosen": ["a"]}, "row 1: chosen: expected text, got list"),
-        ("rewardbench", {"prompt": 3}, "row 1: prompt: expected text or messages"),
-        ("rewardbench", {"prompt": [{"role": "user"}]}, "prompt: expected"),
-        ("rewardbench2", {"chosen": ["a"], "rejected": []}, "rejected: expected a list of texts, not empty"),
-        ("rm-bench", {"chosen": ["a"] * 3, "rejected": ["b"]}, "got 3 and 1"),
-        ("rm-bench", {"chosen": ["a"] * 3, "rejected": ["b"] * 3}, "domain: expected text"),
-        ("rm-bench", {"chosen": ["a"] * 3, "rejected": ["b"] * 3, "domain": "poetry"}, "domain: expected chat, math"),
-    ],
-)  # fmt: skip
-def test_rows_of_another_layout_are_refused(name: str, row: Mapping[str, Json], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        bench(name).items([{"prompt": "q", "chosen": "a", "rejected": "b", "subset": "s", **row}])
+    assert score_rm_bench(one_set, scores[:4]).missing == ("safety-response",)
 
 
 def test_unknown_benchmark_and_wrong_number_of_scores() -> None:
@@ -229,7 +221,7 @@ def test_unknown_benchmark_and_wrong_number_of_scores() -> None:
 
 
 def test_pairs_for_the_measures() -> None:
-    found = pairs_of(pairwise_rows("hep-go"), [(1.0, None)], domain="RewardBench")[0]
+    found = pairs_of(pairwise_rows("hep-go"), [(1.0, None)], name="RewardBench")[0]
     assert (found.id, found.subset, found.chosen_score, found.rejected_score) == (
         "RewardBench/0",
         "hep-go",
@@ -237,3 +229,73 @@ def test_pairs_for_the_measures() -> None:
         None,
     )
     assert (found.lengths, found.length_unit, found.rejected) == ((4, 3), "characters", "bad")
+
+
+def test_every_number_has_an_interval_of_its_own() -> None:
+    # Two subsets of Chat Hard with weights 100 and 134 of 456 ... here of 234: sqrt of the squared weighted distances
+    items = pairwise_rows(*["llmbar-natural"] * 4, *["llmbar-adver-neighbor"] * 6)
+    found = score_rewardbench(items, [(1.0, 0.0)] * 3 + [(0.0, 1.0)] + [(1.0, 0.0)] * 3 + [(0.0, 1.0)] * 3)
+    one, two = wilson(3, 4), wilson(3, 6)
+    assert (found.details["llmbar-natural"].interval, found.details["llmbar-adver-neighbor"].interval) == (
+        one,
+        two,
+    )
+    below = math.hypot(100 / 234 * (one.value - (one.low or 0)), 134 / 234 * (two.value - (two.low or 0)))
+    hard = found.sections["Chat Hard"]
+    assert hard.value - (hard.interval.low or 0) == pytest.approx(below)
+    assert found.official == Interval(
+        *map(pytest.approx, (hard.value, hard.interval.low, hard.interval.high))
+    )
+
+
+def test_rm_bench_the_matrix_of_styles_and_its_intervals() -> None:
+    # Right answers score 1, 2, 3, wrong ones 1.5, 1.5, 2.5: row by row 0 0 0, 1 1 0, 1 1 1; the other item wins all.
+    items = [style_item("chat"), style_item("chat"), style_item("code")]
+    scores = [(1.0, 2.0, 3.0, 1.5, 1.5, 2.5), (9.0, 9.0, 9.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)]
+    found = score_rm_bench(items, scores)
+    assert list(found.styles) == ["All domains", "Chat", "Code"]
+    assert [[cell.value for cell in row] for row in found.styles["Chat"]] == [
+        [0.5] * 3,
+        [1.0, 1.0, 0.5],
+        [1.0] * 3,
+    ]
+    assert found.styles["Chat"][0][0] == wilson(1, 2)
+    assert [[cell.value for cell in row] for row in found.styles["All domains"]] == [
+        [0.25] * 3, [0.5, 0.5, 0.25], [0.5] * 3
+    ]  # fmt: skip
+    # The two items' means over nine cells are 5/9 and 1.
+    assert found.sections["Chat"].interval == wilson_of_means([5 / 9, 1.0], 9)
+    assert found.details["Chat: hard"].interval == wilson_of_means([0.0, 1.0], 3)
+    assert found.official is not None
+    assert found.official.low is not None
+    assert score_rm_bench([], []).styles == {}
+
+
+def test_ties_have_intervals_whatever_they_are_made_of() -> None:
+    items = [(tie_item("ref:0", 1, 2), (5.0, 1.0)), (tie_item("tied:0", 2, 3), (4.0, 3.0, 1.0))]
+    result = score_rewardbench_2([item for item, _ in items], [row for _, row in items])
+    interval = result.sections["Ties"].interval
+    # All four shares are 1 of 1, the margin tanh(2 / 1 - 1): its place in -1..1 has Wilson's interval too.
+    place = wilson((math.tanh(1.0) + 1) / 2, 1)
+    assert interval.low == pytest.approx((wilson(1, 1).low or 0) + 0.01 * (2 * (place.low or 0) - 1))
+    assert interval.high == pytest.approx(1.0 + 0.01 * (2 * (place.high or 0) - 1))
+    assert not result.details["Ties: margin"].is_share
+    assert result.details["Ties: ref"].interval == wilson(1, 1)
+
+
+def test_items_with_several_answers_are_lists_for_best_of_n() -> None:
+    row = {"prompt": "q", "chosen": ["a"], "rejected": ["b", "c", "d"]}
+    items = read_list_rows([{**row, "id": str(n), "subset": "Math"} for n in range(3)])
+    scores: list[tuple[float | None, ...]] = [
+        (4.0, 1.0, 2.0, 3.0),
+        (2.0, 3.0, 1.0, 0.0),
+        (5.0, 5.0, 5.0, 5.0),
+    ]
+    lists = lists_of([*items, tie_item("tied:0", 2, 4)], [*scores, (1.0, 2.0, 3.0, 4.0)], name="rb2")
+    assert [(one.id, one.gold) for one in lists] == [(f"rb2/{n}", (1.0, 0.0, 0.0, 0.0)) for n in range(3)]
+    curve = best_of_n(lists)
+    assert curve is not None
+    # n = 1 picks at random; n = 4 is the benchmark's own rule: won, lost, a quarter of the point.
+    assert [curve.gold[0].value, curve.gold[3].value] == pytest.approx([0.25, 1.25 / 3])
+    assert curve.gold[3].value == pytest.approx(score_rewardbench_2(items, scores).sections["Math"].value)
+    assert lists_of(pairwise_rows("hep-go"), [(1.0, 0.0)], name="rb") == []

@@ -73,7 +73,12 @@ def test_where_nothing_can_be_said() -> None:
     rows = rows_with(0.0, skill=1.0, count=10)
     assert length_bias(rows[:7]) is None
     assert length_bias([dataclasses.replace(row, chosen_tokens=None) for row in rows]) is None
-    assert length_bias([*rows, dataclasses.replace(rows[0], length_unit="characters")]) is None
+    assert (
+        length_bias(
+            [*rows, dataclasses.replace(rows[0], chosen_tokens=None, chosen_chars=9, rejected_chars=9)]
+        )
+        is None
+    )
 
 
 def test_what_is_drawn_does_not_grow() -> None:

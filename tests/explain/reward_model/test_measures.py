@@ -48,14 +48,18 @@ def test_which_is_longer() -> None:
 
 def test_length_buckets_are_equally_full_and_never_part_equal_lengths() -> None:
     rows = [pair(1.0, 0.0, lengths=(1, length)) for length in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)]
-    found = measures.accuracy_by_length(rows)
+
+    def tokens(row: ScoredPair) -> tuple[int, int] | None:
+        return row.tokens
+
+    found = measures.accuracy_by_length(rows, tokens)
     assert list(found) == ["1 to 2", "3 to 4", "5 to 6", "7 to 8", "9 to 10"]
     assert [item.num_decided for item in found.values()] == [2] * 5
     same = measures.accuracy_by_length(
-        [pair(1.0, 0.0, lengths=(7, 7))] * 6 + [pair(1.0, 0.0, lengths=(9, 1200))]
+        [pair(1.0, 0.0, lengths=(7, 7))] * 6 + [pair(1.0, 0.0, lengths=(9, 1200))], tokens
     )
     assert {name: item.num_decided for name, item in same.items()} == {"7": 6, "8 to 1,200": 1}
-    assert measures.accuracy_by_length([pair(1.0, 0.0)]) == {}
+    assert measures.accuracy_by_length([pair(1.0, 0.0)], tokens) == {}
 
 
 def test_calibration_by_hand() -> None:

@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 
 from guerdon.core.errors import UserError
+from guerdon.explain.panels import reward_panels
+from guerdon.explain.read import read_run
 from guerdon.explain.reward_model.agreement import agreement_matrix
-from guerdon.explain.reward_model.benches import BenchResult, Section
 from guerdon.explain.reward_model.page import facts, page_html, verdict, write_page
 from guerdon.explain.reward_model.summary import summarise
 from guerdon.explain.reward_model.text import matrix_table, summary_table
-from scored_rows import many_lists, many_pairs, pair
+from scored_rows import many_lists, many_pairs, pair, rm_bench
 
-RESULT = BenchResult(
-    "RM-Bench", 0.625, {"Chat": Section(0.75, 20)}, is_complete=False, num_unscored=3, details={"hard": 0.5}
-)
+RESULT = rm_bench()
 
 
 class Ids(HTMLParser):
@@ -60,8 +59,8 @@ def test_a_whole_page() -> None:
     assert "<script>window.hacked" not in text
     assert "\u202e" not in text
     assert "characters left out" in text  # long answers are shortened
-    assert "compares with no leaderboard" in text
-    assert "3 items without all scores" in text
+    assert "Missing: Code, Safety; so the overall number compares with no leaderboard." in text
+    assert "Left out for a missing score: 1 item." in text
     assert not re.search(r'(src|href)="', text)
 
 
@@ -87,6 +86,59 @@ def test_verdict() -> None:
     assert chance.endswith("; that is not distinguishable from chance.")
     saturated = verdict(summarise([pair(1.0, -1.0)] * 9, name="rm"))
     assert "100.0\u00a0% of the scores are saturated" in saturated
+
+
+def test_a_benchmark_speaks_first_and_says_what_its_pairs_are() -> None:
+    summary = dataclasses.replace(summarise(many_pairs(), name="rm"), benches=(RESULT,))
+    assert RESULT.official is not None
+    said = (
+        f"RM-Bench: {100 * RESULT.official.value:.1f}\u00a0% of the sections that are there, over 19 items "
+    )
+    assert verdict(summary).startswith(f"{said}(95\u00a0% interval ")
+    text = page_html(summary)
+    assert text.index('id="benches"') < text.index('id="accuracy"')
+    assert "All pairs" not in text
+    assert "both in the concise style; the benchmark compares every style" in text
+    plain = page_html(summarise(many_pairs(), name="rm"))
+    assert "All pairs" in plain
+    assert "One pair of each item" not in plain
+
+
+def test_a_share_of_all_is_not_worse_than_all() -> None:
+    # 100 % of a slice, 100 % overall: the interval ended a hair below 1 and the slice was coloured red.
+    rows = [dataclasses.replace(pair(1.0, 0.0, str(n)), source=("a", "b")[n % 2]) for n in range(20)]
+    text = page_html(summarise(rows, name="rm"))
+    assert "share bad" not in text
+    assert "share good" not in text
+
+
+def test_an_ensemble_without_a_unanimous_pair_says_so() -> None:
+    rows = [
+        dataclasses.replace(pair(1.0, 0.0, str(n)), chosen_members=(1.0, 0.0), rejected_members=(0.0, 1.0))
+        for n in range(3)
+    ]
+    found = facts(summarise(rows, name="rm"))
+    assert (found["Unanimous"], found["Divided"]) == ("no pair", "100.0\u00a0% of 3 pairs")
+
+
+def test_one_tie_is_one_tie_and_speed_is_told() -> None:
+    summary = dataclasses.replace(
+        summarise([pair(0.5, 0.1), pair(0.1, 0.3, "t", tie=True)], name="rm"), tokens_per_s=12345.6
+    )
+    assert ">1 tie<" in page_html(summary)
+    assert "1 tie\n" in summary_table(summary)
+    assert facts(summary)["Scoring speed"] == "12,346 tokens/s"
+
+
+def test_training_has_its_own_charts(finished_run: Path) -> None:
+    run = read_run(finished_run)
+    text = page_html(summarise(many_pairs(), name="rm"), training=reward_panels(run, run.stages[0]))
+    found = Ids()
+    found.feed(text)
+    assert found.opened == []
+    assert "training" in found.ids
+    assert len(found.ids) == len(set(found.ids))
+    assert ">Loss<" in text
 
 
 def test_facts_are_those_of_the_summary() -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from guerdon.explain.reward_model.benches import BenchResult, Section
 from guerdon.explain.reward_model.page import write_page
 from guerdon.explain.reward_model.summary import summarise
-from scored_rows import many_lists, many_pairs
+from scored_rows import many_lists, many_pairs, rm_bench
 
 pytestmark = pytest.mark.ui
 
@@ -25,15 +24,22 @@ LOW_CONTRAST = """() => {
     const luminance = (rgb) => rgb.map((v) => v / 255)
         .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
         .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-    const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+    const rgb = (text) => {  // color-mix() comes as color(srgb ...), from 0 to 1
+        const found = text.match(/[\\d.]+/g).map(Number);
+        return text.startsWith('color') ? [...found.slice(0, 3).map((v) => 255 * v), found[3] ?? 1] : found;
+    };
+    const over = (top, below) => top.slice(0, 3).map((v, i) => (top[3] ?? 1) * v + (1 - (top[3] ?? 1)) * below[i]);
     const low = [];
     const selector = "h1,p,small,td,th,dt,dd,summary,.share b,.badge,.muted,.prompt,.text";
     for (const element of document.querySelectorAll(selector)) {
         if (!element.offsetParent || !element.textContent.trim()) continue;
-        let ground = element;
-        while (rgb(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
-        const colours = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor];
-        const pair = colours.map((colour) => luminance(rgb(colour).slice(0, 3)));
+        const layers = [];
+        for (let ground = element; ; ground = ground.parentElement) {
+            layers.push(rgb(getComputedStyle(ground).backgroundColor));
+            if ((layers.at(-1)[3] ?? 1) === 1) break;
+        }
+        const ground = layers.reduceRight((below, top) => over(top, below));
+        const pair = [rgb(getComputedStyle(element).color), ground].map((colour) => luminance(colour.slice(0, 3)));
         const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
         if (ratio < 4.5) low.push([element.className || element.tagName, ratio]);
     }
@@ -62,11 +68,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         others={"other": many_pairs(seed=3)},
         runs=[(9, rows), (90, rows)],
     )
-    bench = BenchResult(
-        "RM-Bench", 0.6, {"Chat": Section(0.7, 20)}, is_complete=False, num_unscored=3, details={"hard": 0.5}
-    )
     return write_page(
-        tmp_path_factory.mktemp("page") / "rm.html", dataclasses.replace(summary, benches=(bench,))
+        tmp_path_factory.mktemp("page") / "rm.html", dataclasses.replace(summary, benches=(rm_bench(),))
     )
 
 
@@ -83,7 +86,7 @@ def visit(browser: Any, report: Path, width: int, scheme: str) -> tuple[Any, lis
     return page, problems
 
 
-@pytest.mark.parametrize("width", [390, 760, 1400])
+@pytest.mark.parametrize("width", [390, 760, 1021, 1200, 1400])
 def test_opens_without_complaint_request_or_overflow(browser: Any, report: Path, width: int) -> None:
     page, problems = visit(browser, report, width, "light")
     page.evaluate(OPEN_ALL)

@@ -22,7 +22,7 @@ def whole() -> Summary:
 def test_every_measure_has_its_picture(whole: Summary) -> None:
     assert [panel.title for panel in pictures(whole)] == [
         "Accuracy by length", "Reliability", "Margins", "Scores", "Scores by prompt kind", "Value against length",
-        "Best of n: worth", "Best of n: score", "Scaling",
+        "Best of n: worth", "Best of n: score", "Accuracy by pairs seen",
     ]  # fmt: skip
 
 
@@ -56,8 +56,10 @@ def test_margins_are_split_at_zero(whole: Summary) -> None:
     assert sum(right) / (sum(wrong) + sum(right)) == pytest.approx(whole.accuracy.share.value)  # type: ignore[union-attr]
 
 
-def test_scaling_tells_the_mean_of_each_size(whole: Summary) -> None:
-    panel = next(panel for panel in pictures(whole) if panel.title == "Scaling")
+def test_accuracy_by_pairs_seen_is_about_one_model(whole: Summary) -> None:
+    panel = next(panel for panel in pictures(whole) if panel.title == "Accuracy by pairs seen")
     data = panel.drawing.data
-    assert data["t"] == ["100 training pairs", "1,000 training pairs"]
+    assert data["t"] == ["100 training pairs seen", "1,000 training pairs seen"]
     assert panel.drawing.svg.count('class="held"') == 3
+    assert "One model as it grows" in panel.meaning
+    assert "each trained model" not in panel.meaning

@@ -43,12 +43,14 @@ def test_verdicts() -> None:
 
 def test_rows_of_an_evaluation_are_read_as_they_are() -> None:
     row = {
-        "id": "a", "set": "hh", "source": "human", "subset": None, "tie": False, "margin": None, "open_ended": True,
+        "id": "a", "set": "hh", "source": "human", "data_set": "hh-harmless",
+        "domain": "code", "subset": None, "tie": False, "margin": None, "open_ended": True,
         "chosen_score": 0.5, "rejected_score": float("nan"), "chosen_u": 0.6, "rejected_u": None,
         "chosen_chars": 12, "rejected_chars": 7, "data": "held out",
     }  # fmt: skip
     found = pair_from(row, "here")
-    assert (found.domain, found.subset, found.rejected_score, found.difference) == ("hh", "", None, None)
+    assert (found.set, found.data_set, found.domain, found.subset) == ("hh", "hh-harmless", "code", "")
+    assert (found.rejected_score, found.difference) == (None, None)
     assert (found.lengths, found.length_unit) == ((12, 7), "characters")
 
 
@@ -56,6 +58,7 @@ def test_tokens_come_before_characters() -> None:
     row = {"id": 3, "chosen_score": 1, "rejected_score": 0, "chosen_tokens": 2, "rejected_tokens": 4}
     found = pair_from({**row, "chosen_chars": 9, "rejected_chars": 20}, "here")
     assert (found.id, found.lengths, found.length_unit) == ("3", (2, 4), "tokens")
+    assert (found.tokens, found.chars) == ((2, 4), (9, 20))
 
 
 def test_infinity_is_no_score_and_an_ensemble_without_a_member_is_none() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from guerdon.explain.reward_model.summary import summarise
+from guerdon.explain.reward_model.summary import slices, summarise
 from scored_rows import many_lists, many_pairs, pair
 
 
@@ -19,8 +19,13 @@ def test_everything_is_there() -> None:
         runs=[(10, rows), (20, rows)],
     )
     empty = [field.name for field in dataclasses.fields(found) if not getattr(found, field.name)]
-    assert empty == ["version", "matrix", "benches", "samples", "alarms"]
-    assert list(found.slices) == ["source", "subset", "length", "longer side"]  # one domain is no slice
+    assert empty == ["data", "version", "tokens_per_s", "matrix", "benches", "samples", "alarms"]
+    assert list(found.slices) == [
+        "source",
+        "subset",
+        "length in tokens",
+        "longer side",
+    ]  # one domain is no slice
     assert found.accuracy.num_unscored == sum(row.difference is None for row in rows) == 6
     assert found.scores is not None
     assert found.scores.sides.edges[0] == -1.0
@@ -50,9 +55,32 @@ def test_scores_beyond_one_are_shown_on_their_own_range() -> None:
     assert summarise([pair(2.0, 2.0)], name="rm").scores is not None
 
 
-def test_lengths_in_different_units_make_no_buckets() -> None:
-    rows = many_pairs(60)
-    mixed = [*rows, dataclasses.replace(rows[0], id="x", length_unit="characters")]
-    assert "length" in summarise(rows, name="rm").slices
-    assert "length" not in summarise(mixed, name="rm").slices
-    assert summarise(mixed, name="rm").length_unit == ""
+def test_lengths_are_bucketed_in_each_unit_that_was_counted() -> None:
+    rows = [
+        dataclasses.replace(
+            pair(1.0, float(n % 2 * 2), str(n), lengths=(n, 1)), chosen_chars=90 - n, rejected_chars=2
+        )
+        for n in range(2, 42)
+    ]
+    found = summarise(rows, name="rm").slices
+    assert next(iter(found["length in tokens"])) == "2 to 9"
+    assert list(found["length in characters"])[-1] == "81 to 88"
+    uncounted = [dataclasses.replace(row, chosen_tokens=None) for row in rows]
+    assert "length in tokens" not in summarise(uncounted, name="rm").slices
+    assert "length in characters" in summarise(uncounted, name="rm").slices
+
+
+def test_set_data_set_domain_and_subset_are_slices_of_their_own() -> None:
+    rows = [
+        dataclasses.replace(
+            pair(1.0, float(n % 3), str(n)), source="human", set=("a", "b")[n % 2], data_set=("hh", "tulu")[n // 6],
+            domain=("code", "chat", "")[n % 3], subset="easy",
+        )
+        for n in range(12)
+    ]  # fmt: skip
+    found = slices(rows)
+    assert list(found) == ["set", "data set", "domain", "subset"]
+    assert {name: item.num_decided for name, item in found["domain"].items()} == {"chat": 4, "code": 4}
+    assert found["domain"]["code"].share.value == 1.0  # type: ignore[union-attr]
+    assert list(found["data set"]) == ["hh", "tulu"]
+    assert list(found["subset"]) == ["a, easy", "b, easy"]  # one name in two sets is two parts

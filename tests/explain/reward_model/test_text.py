@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from guerdon.explain.reward_model.benches import BenchResult, Section
 from guerdon.explain.reward_model.summary import summarise
 from guerdon.explain.reward_model.text import summary_table
-from scored_rows import many_lists, many_pairs, pair
+from scored_rows import many_lists, many_pairs, pair, rm_bench
 
 
 def test_columns_stand_below_each_other() -> None:
@@ -39,21 +38,27 @@ def test_every_block_is_there_and_ascii() -> None:
         others={"öther\x1b[2J": many_pairs(seed=3)},
         runs=[(9, rows), (18, rows)],
     )
-    bench = BenchResult("RM-Bench", 0.625, {"Chat": Section(0.75, 20)}, is_complete=False, num_unscored=3)
+    bench = rm_bench()
     text = summary_table(dataclasses.replace(summary, benches=(bench,)))
     assert all(" " <= char <= "~" or char == "\n" for char in text)
     assert "\x1b" not in text
     for words in (
-        "all pairs",
+        "one pair of each item",
         "calibration error",
-        "RM-Bench (incomplete)",
+        "Missing: Code, Safety; so the overall number compares with no leaderboard.",
+        "right, by style (all domains)",
+        "both in the concise style",
         "best of n",
-        "twice as many",
+        "pairs seen",
         "kappa",
     ):
         assert words in text
     assert "chosen longer" in text
-    assert "62.5" in text
+    assert bench.official is not None
+    wanted = [100 * (value or 0) for value in (bench.official.value, bench.official.low, bench.official.high)]
+    (overall,) = [line for line in text.splitlines() if line.startswith("overall")]
+    assert overall.split("  ")[-2].strip() == "{:.1f} ({:.1f} to {:.1f})".format(*wanted)
+    assert text.index("overall") < text.index("one pair of each item")  # the benchmark's own number first
     assert not text.endswith("\n")
 
 

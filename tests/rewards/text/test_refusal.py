@@ -58,6 +58,17 @@ def test_each_problem_says_what_to_do() -> None:
     assert judged(NO, {"harmful": True}, column="harmful").value == 1.0
     assert judged(NO, {"harmful": False}, column="harmful").value == 0.0
     assert judged(NO, {"harmful": "yes"}, column="harmful").value is None
+    assert judged(NO, {}, column="harmful").value is None
+
+
+def test_a_problem_without_the_column_has_the_stated_default() -> None:
+    for info in ({}, {"harmful": None}):
+        assert judged(NO, info, column="harmful", default=False).value == 0.0
+        assert judged(NO, info, column="harmful", default=True).value == 1.0
+    assert judged(NO, {"harmful": True}, column="harmful", default=False).value == 1.0
+    assert judged(NO, {"harmful": "yes"}, column="harmful", default=False).value is None
+    with pytest.raises(ValueError, match="no column that it stands in for"):
+        RefusalVerifierConfig.model_validate({"default": True})
 
 
 def test_evidence_points_at_the_phrase() -> None:

@@ -3,7 +3,7 @@ r"""Worked critiques of synthetic arithmetic: every step is quoted, computed aga
 Principles: right steps, right answer.
 1: 3 + 8 = 11? 11, ok; 11 - 2 = 8? 9, no; answer 8? 8, ok
 2: 3 + 8 = 11? 11, ok; 11 - 2 = 9? 9, ok; answer 9? 9, ok
-Scores: 2, 9
+Scores: 1, 10
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from guerdon.core.critique import score_line
+from guerdon.core.critique import HIGH, LOW, score_line
 
-GOOD, BAD = 9, 2
-"""Scores of a response without and with a fault."""
+GOOD, BAD = HIGH, LOW
+"""Scores of a response without and with a fault: the labels of single responses."""
 PRINCIPLES = "Principles: right steps, right answer."
 _STEP = re.compile(r"(-?\d+) ([+\-*]) (\d+) = (-?\d+)")
 _NUMBER = re.compile(r"-?\d+")

@@ -17,12 +17,14 @@ from typing import NamedTuple
 
 from guerdon.core.seeds import content_hash
 from guerdon.core.types import Preference
-from guerdon.data.preferences.pairing import SCORE
+from guerdon.data.preferences.pairing import SCORE, VERDICT
 from guerdon.data.split import prompt_key
 
 Z95 = 1.959964
 """Standard deviations on either side that hold 95 % of a normal distribution."""
 MAX_EXAMPLES = 10
+COPIED = 0.98
+"""A verdict that picks more of the chosen sides than this is the label."""
 REPETITION, DISAGREEMENT, CONTRADICTION = "repetition", "disagreement", "contradiction"
 
 
@@ -196,6 +198,26 @@ class Audit:
         self.counts[conflict.how] += 1
         if sum(item.how == conflict.how for item in self.examples) < MAX_EXAMPLES:
             self.examples.append(conflict)
+
+
+def verdict_alone(pairs: Iterable[Preference]) -> Share:
+    """How often a rule's verdict alone picks the chosen side, of the pairs that have one on both sides.
+
+    One that picks nearly all of them is the label once more: whoever is shown it need not learn anything else.
+    """
+    picks, num = 0, 0
+    for pair in pairs:
+        chosen, rejected = pair.chosen_ratings.get(VERDICT), pair.rejected_ratings.get(VERDICT)
+        if not pair.tie and chosen is not None and rejected is not None:
+            num += 1
+            picks += chosen >= 1.0 > rejected
+    return wilson(picks, num)
+
+
+def verdict_line(share: Share) -> str:
+    """That in words for people."""
+    line = f"the rule's verdict alone picks the chosen side in {share} of {share.num:,} pairs"
+    return f"{line}: a model that is shown it only learns to copy it" if share.value > COPIED else line
 
 
 def _has_cycle(order: Iterable[tuple[str, str]]) -> bool:

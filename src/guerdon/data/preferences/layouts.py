@@ -13,26 +13,17 @@ from typing import Any, get_args
 
 from guerdon.core.errors import DataError
 from guerdon.core.seeds import content_hash
-from guerdon.core.types import Preference, Problem, from_json
+from guerdon.core.types import Preference, Problem
 from guerdon.data.cells import ABSENT, json_of, text_of, value_at
 from guerdon.data.files import Row
-from guerdon.data.preferences.columns import ATTRIBUTES, TEXTS, NamedRow, entry_value
+from guerdon.data.preferences.columns import ATTRIBUTES, TEXTS, NamedRow
 from guerdon.data.preferences.config import PreferenceTableConfig, Source
 from guerdon.data.preferences.dialogue import Sides, is_transcript, sides_of
+from guerdon.data.preferences.judgement import flag, judgement, number, verdict_of
+from guerdon.data.preferences.own import own_preference, own_problem
 from guerdon.data.preferences.pairing import GOOD, SCORE, Answer, Candidates
 
 SOURCES: tuple[str, ...] = get_args(Source)
-FIRST = frozenset(
-    ["1", "a", "first", "left", "model_a", "response_1", "response_a", "answer_a", "assistant_a"]
-)
-SECOND = frozenset(
-    ["2", "b", "second", "right", "model_b", "response_2", "response_b", "answer_b", "assistant_b"]
-)
-TIE = frozenset(
-    ("tie", "both", "neither", "draw", "equal", "same", "tie (bothbad)", "both_bad", "tie_both_bad")
-)
-POSITIONS = ("winner", "preferred")
-"""Columns whose whole numbers count the answers from 1, where others measure by how much the second is better."""
 
 
 def read_pair(row: Row, layout: str, config: PreferenceTableConfig, where: str) -> Preference:
@@ -42,7 +33,7 @@ def read_pair(row: Row, layout: str, config: PreferenceTableConfig, where: str) 
         DataError: it cannot be used.
     """
     if layout == "guerdon":
-        return _checked(_scaled(_own(row, where), config), where)
+        return _checked(_scaled(own_preference(row, where), config), where)
     named = NamedRow(row, config.columns, where)
     if layout == "comparison":
         return _checked(_comparison(named, config), where)
@@ -55,7 +46,7 @@ def read_pair(row: Row, layout: str, config: PreferenceTableConfig, where: str) 
     ratings = [_score_of(named, name) for name in ("chosen_score", "rejected_score")]
     critiques = [_critique(named.get(f"{side}_critique"), where) for side in ("chosen", "rejected")]
     margin = number(named.get("margin"), "margin", where)
-    tie = _flag(named.get("tie"), "tie", where)
+    tie = flag(named.get("tie"), "tie", where)
     scores = [one.get(SCORE) for one in ratings]
     if scores[0] is not None and scores[1] is not None:
         if scores[0] < scores[1] and not tie:
@@ -89,25 +80,44 @@ def read_list(row: Row, layout: str, config: PreferenceTableConfig, where: str) 
     if not isinstance(entries, list) or len(entries) < 2:
         got = f"{len(entries)} responses" if isinstance(entries, list) else type(entries).__name__
         raise DataError(f"data: {where}: got {got}; expected a list of two responses or more")
-    sides = _sides(named, [_text_in(entry) for entry in entries])
-    ranked = layout == "ranked"
-    scores = _entry_scores(named, entries, ranked=ranked)
+    given = [_text_in(entry) for entry in entries]
+    whole = row.get("problem")  # as guerdon prefs make writes it
+    sides = None if isinstance(whole, Mapping) else _sides(named, given)
+    texts = sides.texts if sides else [text_of(text, "a response", where) for text in given]
+    judged = judgement(named, entries, ranked=layout == "ranked")
     answers = tuple(
         Answer(
             text=text,
-            score=None if score is None else -score if ranked else score,
-            ratings={
-                **_annotations(entry, where),
-                **({} if score is None else {"rank" if ranked else SCORE: score}),
-            },
+            score=score,
+            ratings={**_annotations(entry, where), **_rating(judged.rating, score)},
             annotator=_annotator(named),
             critique=_critique(entry.get("critique") if isinstance(entry, Mapping) else None, where),
             place=f"{where}, response {index}",
         )
-        for index, (text, entry, score) in enumerate(zip(sides.texts, entries, scores, strict=True))
+        for index, (text, entry, score) in enumerate(zip(texts, entries, judged.scores, strict=True))
     )
-    problem = _problem(named, sides)
-    return Candidates(problem=problem, answers=answers, source=_source(named, config), is_scale=not ranked)
+    source = _source(named, config)
+    return Candidates(
+        problem=_problem(named, sides) if sides else _with_more(own_problem(whole, where), named),
+        answers=answers,
+        source=source,
+        is_scale=judged.rating == SCORE,
+        has_ties=judged.has_ties,
+    )
+
+
+def _with_more(problem: Problem, named: NamedRow) -> Problem:
+    """What people have written beside their labels stays with the problem."""
+    used = {*named.used, "problem"}
+    more = {
+        str(key): json_of(value) for key, value in named.row.items() if key not in used and value is not None
+    }
+    return dataclasses.replace(problem, info={**problem.info, **more})
+
+
+def _rating(name: str, score: float | None) -> dict[str, float]:
+    """What is kept of a score; of a rank the rank itself, as 1 is best."""
+    return {} if score is None or not name else {name: -score if name == "rank" else score}
 
 
 def read_answer(row: Row, layout: str, config: PreferenceTableConfig, where: str) -> Candidates:
@@ -135,101 +145,14 @@ def read_answer(row: Row, layout: str, config: PreferenceTableConfig, where: str
     )
 
 
-def number(value: Any, what: str, where: str) -> float | None:
-    """A rating; None: there is none.
-
-    >>> number("4", "helpfulness", "line 1"), number("N/A", "helpfulness", "line 1")
-    (4.0, None)
-
-    Raises:
-        DataError: it is no finite number.
-    """
-    if (
-        value is None
-        or value is ABSENT
-        or (isinstance(value, str) and value.strip().casefold() in ("", "n/a"))
-    ):
-        return None
-    try:
-        found = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise DataError(
-            f"data: {where}: {what} is {value!r:.60}; expected a finite number (or null: not rated)"
-        )
-    return found
-
-
-def _own(row: Row, where: str) -> Preference:
-    """A row as `guerdon` writes it; edited by others since, perhaps, so that no type is taken on trust."""
-    try:
-        pair = from_json(Preference, dict(row))
-        problem = pair.problem
-        texts = [problem.id, pair.chosen, pair.rejected]
-        texts += [text for message in problem.messages for text in (message.role, message.content)]
-        optional = (problem.target, pair.annotator, pair.chosen_critique, pair.rejected_critique)
-        texts += [text for text in optional if text is not None]
-        ratings = [_known(pair.chosen_ratings, where), _known(pair.rejected_ratings, where)]
-        info = {str(key): json_of(value) for key, value in problem.info.items()}
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        if isinstance(error, DataError):
-            raise
-        why = " ".join(str(error).split())[:100]
-        raise DataError(f"data: {where}: not a preference as guerdon writes it: {why}") from None
-    for text in texts:
-        if not isinstance(text, str):
-            raise DataError(f"data: {where}: a text of the row is {text!r:.40}; expected text")
-        text_of(text, "a text", where)
-    if not problem.messages:
-        raise DataError(f"data: {where}: the problem has no messages; expected a prompt")
-    return dataclasses.replace(
-        pair,
-        problem=dataclasses.replace(problem, info=info),
-        margin=number(pair.margin, "margin", where),
-        tie=_flag(pair.tie, "tie", where),
-        chosen_ratings=ratings[0],
-        rejected_ratings=ratings[1],
-    )
-
-
-def _known(ratings: Mapping[str, Any], where: str) -> dict[str, float]:
-    """Without the nulls that Parquet fills in where another row has an attribute more."""
-    found = {name: number(value, name, where) for name, value in ratings.items()}
-    return {name: value for name, value in found.items() if value is not None}
-
-
 def _comparison(named: NamedRow, config: PreferenceTableConfig) -> Preference:
     sides = _sides(named, [named.get("first"), named.get("second")])
-    better = _verdict(named.get("preference"), named.find("preference") or "", named.where)
+    better = verdict_of(named.get("preference"), named.find("preference") or "", named.where)
     margin = number(named.get("margin"), "margin", named.where)
     if margin is None and better.is_scale:
         margin = abs(better.second)
     pair = _preference(named, config, sides, (1, 0) if better.second > 0 else (0, 1))
     return _scaled(dataclasses.replace(pair, margin=margin, tie=better.second == 0), config)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Verdict:
-    second: float
-    """By how much the second answer is better; negative: the first is."""
-    is_scale: bool
-
-
-def _verdict(value: Any, column: str, where: str) -> _Verdict:
-    if isinstance(value, str):
-        word = value.strip().casefold()
-        for words, second in ((FIRST, -1.0), (SECOND, 1.0), (TIE, 0.0)):
-            if word in words:
-                return _Verdict(second, is_scale=False)
-    elif column in POSITIONS and value in (0, 1, 2) and not isinstance(value, bool):
-        return _Verdict({0: 0.0, 1: -1.0, 2: 1.0}[value], is_scale=False)
-    elif column not in POSITIONS and isinstance(value, int | float) and not isinstance(value, bool):
-        return _Verdict(number(value, column, where) or 0.0, is_scale=True)
-    raise DataError(
-        f"data: {where}: {column} is {value!r:.60}; expected which answer is better (a, b, tie) or a number, "
-        "negative where the first is"
-    )
 
 
 def _preference(
@@ -321,14 +244,6 @@ def _annotator(named: NamedRow) -> str | None:
     return str(value) if isinstance(value, str | int) and value != "" else None
 
 
-def _flag(value: Any, what: str, where: str) -> bool:
-    if value is None or value is ABSENT:
-        return False
-    if isinstance(value, bool) or value in (0, 1):
-        return bool(value)
-    raise DataError(f"data: {where}: {what} is {value!r:.60}; expected true or false")
-
-
 def _label(value: Any, where: str) -> float | None:
     if value is None:
         return None
@@ -381,29 +296,6 @@ def _text_in(entry: Any) -> Any:
     if not isinstance(entry, Mapping) or "role" in entry:
         return entry
     return next((entry[name] for name in TEXTS if entry.get(name) is not None), None)
-
-
-def _entry_scores(named: NamedRow, entries: Sequence[Any], *, ranked: bool) -> list[float | None]:
-    where, name = named.where, "ranks" if ranked else "scores"
-    what = "rank" if ranked else "score"
-    if isinstance(values := named.get(name), list):
-        if len(values) != len(entries):
-            raise DataError(
-                f"data: {where}: {len(values)} {name} for {len(entries)} responses; expected one for each"
-            )
-        return [number(value, f"{what} {index}", where) for index, value in enumerate(values)]
-    inside = [
-        entry_value(entry, named, name if ranked else "score") if isinstance(entry, Mapping) else ABSENT
-        for entry in entries
-    ]
-    if any(value is not ABSENT for value in inside):
-        return [number(value, f"{what} {index}", where) for index, value in enumerate(inside)]
-    if ranked:  # the recipe says so: best first
-        return [float(index) for index in range(1, len(entries) + 1)]
-    raise DataError(
-        f"data: {where}: responses without scores; expected a list scores, or a score in each "
-        "(best first? layout = 'ranked')"
-    )
 
 
 def _annotations(entry: Any, where: str) -> dict[str, float]:

@@ -23,7 +23,7 @@ SCORE = "score"
 GOOD = "label"
 """The attribute under which the layout `pointwise` keeps 1 (good) or 0."""
 VERDICT = "verdict"
-"""The attribute under which a rule's verdict is kept: 1 right, less is wrong."""
+"""The rating that holds a rule's verdict: 1 right, less is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,9 @@ class _Reader:
             if len(candidates.answers) == 1:
                 self.left_out["prompts with one answer"] += 1
                 continue
+            if all(answer.score is None for answer in candidates.answers):
+                self.left_out["prompts that nobody judged"] += 1
+                continue
             made = pairs_of(candidates, self.config.pairing, seed=self.seed, left_out=self.left_out)
             scale = self.config.margin_scale
             self._keep(

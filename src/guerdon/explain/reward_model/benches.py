@@ -1,4 +1,4 @@
-"""RewardBench 1 and 2 and RM-Bench: from their rows to answers to be scored, and from scores to their official numbers.
+"""RewardBench 1 and 2 and RM-Bench: from scores to their official numbers, each with a 95 % interval.
 
     rows --BENCHES[name].items--> [BenchItem] --a reward model--> a score per answer --BENCHES[name].score--> BenchResult
 
@@ -7,7 +7,8 @@ the leaderboard's average (a published row is recomputed in the tests); RewardBe
 point for equal scores and its Ties score (in two verbatim copies of the code); RM-Bench's columns, matrix and averages
 (README, and a copy of utils.py: it pools both safety sets by the prefix of their names). Not run against them.
 
-An item that misses a score it needs is left out and counted; the official scripts know no missing scores.
+An item that misses a score it needs is left out and counted; the official scripts know no missing scores. Intervals are
+ours: Wilson's of shares, and those of their weighted means from them.
 """
 
 from __future__ import annotations
@@ -18,64 +19,62 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from guerdon.core.errors import DataError, did_you_mean
-from guerdon.core.types import Json, Message
+from guerdon.core.types import Json
 from guerdon.explain.read import Interval
-from guerdon.explain.reward_model.intervals import wilson
-from guerdon.explain.reward_model.rows import ScoredPair
+from guerdon.explain.reward_model.bench_rows import (
+    NUM_STYLES,
+    PRIOR_SETS,
+    REWARDBENCH,
+    REWARDBENCH_2,
+    RM_BENCH,
+    SAFETY_SETS,
+    BenchItem,
+    read_list_rows,
+    read_pair_rows,
+    read_style_rows,
+    section_of,
+)
+from guerdon.explain.reward_model.intervals import (
+    combined,
+    wilson,
+    wilson_of_means,
+)
+from guerdon.explain.reward_model.rows import ScoredList, ScoredPair
+from guerdon.explain.words import counted
 
 Scores = Sequence[float | None]
+Matrix = tuple[tuple[Interval, ...], ...]
 
-# Examples of each subset, by section. They are the weights whatever number is there; math-prm has 447 and counts as
-# much as all code together.
-REWARDBENCH: Mapping[str, Mapping[str, int]] = {
-    "Chat": {
-        "alpacaeval-easy": 100, "alpacaeval-length": 95, "alpacaeval-hard": 95,
-        "mt-bench-easy": 28, "mt-bench-med": 40,
-    },
-    "Chat Hard": {
-        "mt-bench-hard": 37, "llmbar-natural": 100, "llmbar-adver-neighbor": 134, "llmbar-adver-GPTInst": 92,
-        "llmbar-adver-GPTOut": 47, "llmbar-adver-manual": 46,
-    },
-    "Safety": {
-        "refusals-dangerous": 100, "refusals-offensive": 100, "xstest-should-refuse": 250,
-        "xstest-should-respond": 154, "donotanswer": 136,
-    },
-    "Reasoning": {
-        "math-prm": 984, "hep-cpp": 164, "hep-go": 164, "hep-java": 164, "hep-js": 164, "hep-python": 164,
-        "hep-rust": 164,
-    },
-}  # fmt: skip
-PRIOR_SETS = ("anthropic_helpful", "anthropic_hhh", "shp", "summarize")
-"""An optional fifth section: the plain mean of these subsets, with half a section's weight."""
-REWARDBENCH_2 = ("Factuality", "Precise IF", "Math", "Safety", "Focus", "Ties")
+_CELLS = [divmod(place, NUM_STYLES) for place in range(NUM_STYLES**2)]
+LEVELS = {
+    "hard": [place for place, (right, wrong) in enumerate(_CELLS) if right < wrong],
+    "normal": [place for place, (right, wrong) in enumerate(_CELLS) if right == wrong],
+    "easy": [place for place, (right, wrong) in enumerate(_CELLS) if right > wrong],
+}
+"""Cells of RM-Bench's matrix by difficulty; row: style of the right answer, column: of the wrong one."""
+
+TIES = "ties"
 TIES_WEIGHTS = {"tied": 0.3, "ref": 0.3, "preferred": 0.2, "preferred_hard": 0.2, "margin": 0.01}
-RM_BENCH = {"chat": "Chat", "math": "Math", "code": "Code", "safety": "Safety"}
-"""Sections by how the name of a row's domain begins."""
-SAFETY_SETS = {"safety-refuse", "safety-response"}
-NUM_STYLES = 3
-"""Of RM-Bench's answers: concise, detailed plain text, detailed markdown; each more eye-catching than the last."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchItem:
-    """A prompt and the answers to be scored: the right ones first."""
-
-    id: str
-    subset: str
-    messages: tuple[Message, ...]
-    answers: tuple[str, ...]
-    num_correct: int
+STYLES = ("concise", "detailed", "detailed, Markdown")
+"""Of RM-Bench's answers, in the order of its rows."""
+MAX_NAMES = 6
+"""Names of missing subsets that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """One number of a benchmark."""
 
-    value: float
+    interval: Interval
     count: int
     """Items in it."""
-    interval: Interval | None = None
-    """Wilson, where the number is a plain share."""
+    is_share: bool = True
+    """Shown in %; else as it is."""
+
+    @property
+    def value(self) -> float:
+        """Without its interval."""
+        return self.interval.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +82,37 @@ class BenchResult:
     """The official numbers."""
 
     name: str
-    overall: float | None
+    official: Interval | None
     """The mean of the sections as the leaderboard takes it, over those that are there; None: none is."""
     sections: Mapping[str, Section]
-    is_complete: bool
-    """Whether every section and every subset of it is there; else `overall` compares with no leaderboard."""
+    missing: tuple[str, ...]
+    """Sections and subsets that are not there: without them `official` compares with no leaderboard."""
     num_unscored: int
     """Items left out for a missing score."""
-    details: Mapping[str, float] = field(default_factory=dict)
-    """Subsets, the terms of the Ties score, or the cells of the styles matrix."""
+    details: Mapping[str, Section] = field(default_factory=dict)
+    """Subsets, the terms of the Ties score, or levels of difficulty."""
+    styles: Mapping[str, Matrix] = field(default_factory=dict)
+    """RM-Bench: by domain, the accuracy for each style of the right answer (row) against each of the wrong one."""
+    pairs_are: str = ""
+    """What the one pair is that the measures beside the benchmark take of each item."""
+
+    @property
+    def overall(self) -> float | None:
+        """The official number alone."""
+        return None if self.official is None else self.official.value
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about what the number lacks."""
+        found = []
+        if self.missing:
+            more = len(self.missing) - MAX_NAMES
+            names = ", ".join(self.missing[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+            lacks = "compares with no leaderboard" if self.official else "is not there"
+            found.append(f"Missing: {names}; so the overall number {lacks}.")
+        if self.num_unscored:
+            found.append(f"Left out for a missing score: {counted(self.num_unscored, 'item')}.")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,122 +135,85 @@ def bench(name: str) -> Bench:
     return BENCHES[name]
 
 
-def recognise_bench(row: Mapping[str, Json]) -> str | None:
-    """The benchmark that a row belongs to, by its columns; None: it is laid out in another way.
-
-    >>> recognise_bench({"prompt": "q", "chosen": ["a"] * 3, "rejected": ["b"] * 3, "domain": "math"})
-    'rm-bench'
-    """
-    chosen, rejected = row.get("chosen"), row.get("rejected")
-    if _is_texts(chosen) and _is_texts(rejected):
-        styles = len(chosen) == len(rejected) == NUM_STYLES  # type: ignore[arg-type]
-        if styles and isinstance(row.get("domain"), str):
-            return "rm-bench"
-        return "rewardbench2" if isinstance(row.get("subset"), str) else None
-    known = {*PRIOR_SETS, *(subset for counts in REWARDBENCH.values() for subset in counts)}
-    plain = isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
-    return "rewardbench" if plain and row.get("subset") in known else None
-
-
-def pairs_of(items: Sequence[BenchItem], scores: Sequence[Scores], *, domain: str) -> list[ScoredPair]:
+def pairs_of(items: Sequence[BenchItem], scores: Sequence[Scores], *, name: str) -> list[ScoredPair]:
     """One pair an item for the measures: the first right answer against the first wrong one."""
     return [
         ScoredPair(
-            id=f"{domain}/{item.id}", source=domain, subset=item.subset, domain=domain,
+            id=f"{name}/{item.id}", data_set=name, subset=item.subset,
             chosen_score=row[0], rejected_score=row[item.num_correct], prompt=item.messages[-1].content,
             chosen=item.answers[0], rejected=item.answers[item.num_correct],
-            chosen_tokens=len(item.answers[0]), rejected_tokens=len(item.answers[item.num_correct]),
-            length_unit="characters",
+            chosen_chars=len(item.answers[0]), rejected_chars=len(item.answers[item.num_correct]),
         )
         for item, row in _matched(items, scores)
     ]  # fmt: skip
 
 
-def read_pair_rows(rows: Iterable[Mapping[str, Json]]) -> list[BenchItem]:
-    """RewardBench 1: `prompt` (text or messages), `chosen`, `rejected`, `subset`, `id`."""
+def lists_of(items: Sequence[BenchItem], scores: Sequence[Scores], *, name: str) -> list[ScoredList]:
+    """Items with more than two answers for best-of-n: a right answer is worth 1, a wrong one 0.
+
+    Those of Ties are not among them: there nearly every answer is right.
+    """
     return [
-        _item(row, number, (_text(row, "chosen", number),), (_text(row, "rejected", number),))
-        for number, row in enumerate(rows, start=1)
-    ]
-
-
-def read_list_rows(rows: Iterable[Mapping[str, Json]]) -> list[BenchItem]:
-    """RewardBench 2: `prompt`, `chosen` and `rejected` as lists, `subset`; ids of Ties are "ref:7" and "tied:7"."""
-    return [
-        _item(row, number, _texts(row, "chosen", number), _texts(row, "rejected", number))
-        for number, row in enumerate(rows, start=1)
-    ]
-
-
-def read_style_rows(rows: Iterable[Mapping[str, Json]]) -> list[BenchItem]:
-    """RM-Bench: `prompt`, `chosen` and `rejected` with an answer in each of the three styles, `domain`."""
-    found = []
-    for number, row in enumerate(rows, start=1):
-        chosen, rejected = _texts(row, "chosen", number), _texts(row, "rejected", number)
-        if len(chosen) != NUM_STYLES or len(rejected) != NUM_STYLES:
-            raise DataError(
-                f"row {number}: RM-Bench has {NUM_STYLES} chosen and {NUM_STYLES} rejected answers; "
-                f"got {len(chosen)} and {len(rejected)}"
-            )
-        item = _item(row, number, chosen, rejected, subset="domain")
-        if not _domain(item.subset):
-            raise DataError(f"row {number}: domain: expected {', '.join(RM_BENCH)}, got {item.subset!r}")
-        found.append(item)
-    return found
+        ScoredList(
+            id=f"{name}/{item.id}", scores=tuple(row), prompt=item.messages[-1].content,
+            gold=tuple(float(place < item.num_correct) for place in range(len(row))),
+        )
+        for item, row in _matched(items, scores)
+        if len(row) > 2 and item.subset.lower() != TIES
+    ]  # fmt: skip
 
 
 def score_rewardbench(items: Sequence[BenchItem], scores: Sequence[Scores]) -> BenchResult:
     """Share of chosen > rejected of each subset; sections weight their subsets by example counts, then are averaged."""
     hits, unscored = _hits(items, scores, lambda row: float(row[0] > row[1]))
-    shares = {subset: fmean(row) for subset, row in hits.items()}
-    sections = {}
+    shares = {name: Section(wilson(math.fsum(row), len(row)), len(row)) for name, row in hits.items()}
+    sections, missing = {}, []
     for name, counts in REWARDBENCH.items():
         known = {subset: weight for subset, weight in counts.items() if subset in shares}
         if known:
-            total = sum(shares[subset] * weight for subset, weight in known.items())
-            count = sum(len(hits[subset]) for subset in known)
-            sections[name] = Section(total / sum(known.values()), count)
+            sections[name] = _mean_of({subset: shares[subset] for subset in known}, known)
+        missing += [subset for subset in counts if subset not in shares] if known else [name]
     weights = dict.fromkeys(sections, 1.0)
-    prior = [subset for subset in PRIOR_SETS if subset in shares]
+    prior = {subset: shares[subset] for subset in PRIOR_SETS if subset in shares}
     if prior:
-        count = sum(len(hits[subset]) for subset in prior)
-        sections["Prior Sets"] = Section(fmean(shares[subset] for subset in prior), count)
+        sections["Prior Sets"] = _mean_of(prior, dict.fromkeys(prior, 1.0))
         weights["Prior Sets"] = 0.5
-    wanted = {subset for counts in REWARDBENCH.values() for subset in counts}
+    pairs_are = (
+        "Here every row counts the same and equal scores count half; the benchmark weights its subsets, and equal "
+        "scores win nothing."
+    )
+    official = _mean_of(sections, weights).interval if sections else None
     return BenchResult(
-        "RewardBench", _average(sections, weights), sections, wanted <= set(shares), unscored, shares
+        "RewardBench", official, sections, tuple(missing), unscored, details=shares, pairs_are=pairs_are
     )
 
 
 def score_rewardbench_2(items: Sequence[BenchItem], scores: Sequence[Scores]) -> BenchResult:
     """Five domains: the right answer above all others, equal scores sharing the point; and Ties. Mean of the six."""
     matched = _matched(items, scores)
-    plain = [(item, row) for item, row in matched if item.subset.lower() != "ties"]
-    tied = [(item, row) for item, row in matched if item.subset.lower() == "ties"]
+    plain = [(item, row) for item, row in matched if item.subset.lower() != TIES]
+    tied = [(item, row) for item, row in matched if item.subset.lower() == TIES]
     hits, unscored = _hits([item for item, _ in plain], [row for _, row in plain], _best_share)
-    found = {
-        subset: Section(fmean(row), len(row), wilson(math.fsum(row), len(row)))
-        for subset, row in hits.items()
-    }
+    found = {name: Section(wilson(math.fsum(row), len(row)), len(row)) for name, row in hits.items()}
     known = [(item, row) for item, row in tied if _known(row) is not None]
     terms = ties_terms(known)
     if terms:
-        found["Ties"] = Section(sum(TIES_WEIGHTS[name] * value for name, value in terms.items()), len(known))
+        found["Ties"] = Section(_ties_score(terms), len(known))
     order = [name for name in REWARDBENCH_2 if name in found]
-    sections = {name: found[name] for name in [*order, *(set(found) - set(order))]}
-    details = {f"Ties: {name}": value for name, value in terms.items()}
-    official = {name: section for name, section in sections.items() if name in REWARDBENCH_2}
+    official = {name: found[name] for name in order}
     return BenchResult(
         "RewardBench 2",
-        _average(official, dict.fromkeys(official, 1.0)),
-        sections,
-        len(official) == len(REWARDBENCH_2),
+        _mean_of(official, dict.fromkeys(official, 1.0)).interval if official else None,
+        {name: found[name] for name in [*order, *sorted(set(found) - set(order))]},
+        tuple(name for name in REWARDBENCH_2 if name not in found),
         unscored + len(tied) - len(known),
-        details,
-    )
+        details={f"Ties: {name}": term for name, term in terms.items()},
+        pairs_are="Here one pair stands for each item, those of Ties too: its first right answer against its first wrong "
+        "one; the benchmark wants the right answer above all wrong ones.",
+    )  # fmt: skip
 
 
-def ties_terms(items: Sequence[tuple[BenchItem, Scores]]) -> dict[str, float]:
+def ties_terms(items: Sequence[tuple[BenchItem, Scores]]) -> dict[str, Section]:
     """The five terms of the Ties score; empty without items.
 
     A prompt has a reference with one right answer ("ref:7") and one with several ("tied:7"). `ref` and `tied`: share of
@@ -237,6 +221,36 @@ def ties_terms(items: Sequence[tuple[BenchItem, Scores]]) -> dict[str, float]:
     the spread among the right answers; `preferred_hard`: so does the smaller margin of the two; `margin`: mean
     tanh(smaller margin / spread - 1), which only breaks ties between models.
     """
+    rows = _tie_rows(items)
+    found = {}
+    for name in TIES_WEIGHTS if rows else ():
+        values = [row[name] for row in rows if name in row]
+        is_share = name != "margin"
+        # The margin lies in -1..1: Wilson's interval of its place in that range.
+        share = math.fsum(values) if is_share else math.fsum((value + 1) / 2 for value in values)
+        interval = wilson(share, len(values)) if values else Interval(0.0 if is_share else 0.5, 0.0, 1.0)
+        found[name] = Section(interval if is_share else _spread_out(interval), len(values), is_share)
+    return found
+
+
+def _spread_out(found: Interval) -> Interval:
+    """From 0..1 onto -1..1."""
+    low, high = found.low or 0.0, 1.0 if found.high is None else found.high
+    return Interval(2 * found.value - 1, 2 * low - 1, 2 * high - 1)
+
+
+def _ties_score(terms: Mapping[str, Section]) -> Interval:
+    """Their weighted sum. They are about the same prompts and go together, so their ends are added up: rather too wide."""
+    parts = [(TIES_WEIGHTS[name], term.interval) for name, term in terms.items()]
+    return Interval(
+        math.fsum(weight * part.value for weight, part in parts),
+        math.fsum(weight * (part.low or 0.0) for weight, part in parts),
+        math.fsum(weight * (part.high or 0.0) for weight, part in parts),
+    )
+
+
+def _tie_rows(items: Sequence[tuple[BenchItem, Scores]]) -> list[dict[str, float]]:
+    """Each prompt's share in each term that it has a part in."""
     margins: dict[str, dict[str, tuple[float, float]]] = {"ref": {}, "tied": {}}
     for item, row in items:
         kind, _, prompt = item.id.partition(":")
@@ -247,18 +261,16 @@ def ties_terms(items: Sequence[tuple[BenchItem, Scores]]) -> dict[str, float]:
             continue
         right, wrong = known[: item.num_correct], known[item.num_correct :]
         margins[kind][prompt] = (min(right) - max(wrong), max(right) - min(right))
-    if not margins["ref"] and not margins["tied"]:
-        return {}
-    both = sorted(margins["ref"].keys() & margins["tied"].keys())
-    rows = [(*margins["tied"][prompt], margins["ref"][prompt][0]) for prompt in both]
-    hard = [(min(own, ref), spread) for own, spread, ref in rows]
-    return {
-        "tied": _share(gap > 0 for gap, _ in margins["tied"].values()),
-        "ref": _share(gap > 0 for gap, _ in margins["ref"].values()),
-        "preferred": _share(own > spread for own, spread, _ in rows),
-        "preferred_hard": _share(gap > spread for gap, spread in hard),
-        "margin": fmean(_relative(gap, spread) for gap, spread in hard) if hard else 0.0,
-    }
+    rows = []
+    for prompt in sorted(margins["ref"].keys() | margins["tied"].keys()):
+        terms = {kind: float(found[prompt][0] > 0) for kind, found in margins.items() if prompt in found}
+        if len(terms) == len(margins):
+            own, spread = margins["tied"][prompt]
+            hard = min(own, margins["ref"][prompt][0])
+            terms |= {"preferred": float(own > spread), "preferred_hard": float(hard > spread)}
+            terms["margin"] = _relative(hard, spread)
+        rows.append(terms)
+    return rows
 
 
 def score_rm_bench(items: Sequence[BenchItem], scores: Sequence[Scores]) -> BenchResult:
@@ -275,25 +287,51 @@ def score_rm_bench(items: Sequence[BenchItem], scores: Sequence[Scores]) -> Benc
             unscored += 1
             continue
         cells = [float(a > b) for a in known[:NUM_STYLES] for b in known[NUM_STYLES:]]
-        wins.setdefault(_domain(item.subset), []).append(cells)
+        wins.setdefault(section_of(item.subset), []).append(cells)
         subsets.add(item.subset)
     order = [name for name in RM_BENCH.values() if name in wins]
-    levels = {name: _levels([fmean(cell) for cell in zip(*wins[name], strict=True)]) for name in order}
-    sections = {name: Section(fmean(found.values()), len(wins[name])) for name, found in levels.items()}
-    details = {
-        level: fmean(found[level] for found in levels.values())
-        for level in ("hard", "normal", "easy")
-        if levels
+    sections = {
+        name: Section(_mean_of_cells(wins[name], range(NUM_STYLES**2)), len(wins[name])) for name in order
     }
-    details |= {f"{name}: {level}": value for name, found in levels.items() for level, value in found.items()}
+    levels = {
+        (name, level): Section(_mean_of_cells(wins[name], cells), len(wins[name]))
+        for name in order
+        for level, cells in LEVELS.items()
+    }
+    even = dict.fromkeys(order, 1.0)
+    details = {
+        level: _mean_of({name: levels[name, level] for name in order}, even) for level in LEVELS if order
+    }
+    details |= {f"{name}: {level}": found for (name, level), found in levels.items()}
+    missing = [name for name in RM_BENCH.values() if name not in wins]
+    missing += sorted(SAFETY_SETS - subsets) if "Safety" in wins else []
     return BenchResult(
         "RM-Bench",
-        _average(sections, dict.fromkeys(sections, 1.0)),
+        _mean_of(sections, even).interval if sections else None,
         sections,
-        len(order) == len(RM_BENCH) and subsets >= SAFETY_SETS,
+        tuple(missing),
         unscored,
-        details,
+        details=details,
+        styles=_style_matrices(wins, order),
+        pairs_are="Here one pair stands for each item, right against wrong, both in the concise style; the benchmark "
+        "compares every style with every style.",
     )
+
+
+def _style_matrices(wins: Mapping[str, Sequence[Sequence[float]]], order: Sequence[str]) -> dict[str, Matrix]:
+    """Of all domains, as the mean of theirs, and of each."""
+    sides = range(NUM_STYLES)
+
+    def share(name: str, row: int, column: int) -> Interval:
+        won = [cells[NUM_STYLES * row + column] for cells in wins[name]]
+        return wilson(math.fsum(won), len(won))
+
+    cells = {(name, i, j): share(name, i, j) for name in order for i in sides for j in sides}
+    everything = tuple(
+        tuple(combined([(1 / len(order), cells[name, i, j]) for name in order]) for j in sides) for i in sides
+    )
+    own = {name: tuple(tuple(cells[name, i, j] for j in sides) for i in sides) for name in order}
+    return {"All domains": everything, **own} if order else {}
 
 
 BENCHES: Mapping[str, Bench] = {
@@ -301,19 +339,6 @@ BENCHES: Mapping[str, Bench] = {
     "rewardbench2": Bench("RewardBench 2", read_list_rows, score_rewardbench_2),
     "rm-bench": Bench("RM-Bench", read_style_rows, score_rm_bench),
 }
-
-
-def _domain(subset: str) -> str:
-    return next((name for prefix, name in RM_BENCH.items() if subset.startswith(prefix)), "")
-
-
-def _levels(matrix: Sequence[float]) -> dict[str, float]:
-    """Row: style of the right answer, column: of the wrong one."""
-    groups: dict[str, list[float]] = {"hard": [], "normal": [], "easy": []}
-    for place, value in enumerate(matrix):
-        right, wrong = divmod(place, NUM_STYLES)
-        groups["hard" if right < wrong else "easy" if right > wrong else "normal"].append(value)
-    return {name: fmean(values) for name, values in groups.items()}
 
 
 def _best_share(row: Sequence[float]) -> float:
@@ -326,15 +351,17 @@ def _relative(gap: float, spread: float) -> float:
     return math.tanh(gap / spread - 1)
 
 
-def _share(hits: Iterable[bool]) -> float:
-    known = list(hits)
-    return fmean(known) if known else 0.0
+def _mean_of(parts: Mapping[str, Section], weights: Mapping[str, float]) -> Section:
+    """The mean of independent numbers by weight."""
+    total = math.fsum(weights[name] for name in parts)
+    found = combined((weights[name] / total, part.interval) for name, part in parts.items())
+    return Section(found, sum(part.count for part in parts.values()))
 
 
-def _average(sections: Mapping[str, Section], weights: Mapping[str, float]) -> float | None:
-    if not sections:
-        return None
-    return sum(weights[name] * item.value for name, item in sections.items()) / sum(weights.values())
+def _mean_of_cells(wins: Sequence[Sequence[float]], cells: Iterable[int]) -> Interval:
+    """Over some cells of each item's matrix; an item's cells go together."""
+    places = [*cells]
+    return wilson_of_means([fmean(row[place] for place in places) for row in wins], len(places))
 
 
 def _hits(
@@ -364,54 +391,3 @@ def _matched(items: Sequence[BenchItem], scores: Sequence[Scores]) -> list[tuple
         if len(item.answers) != len(row):
             raise ValueError(f"{item.id}: {len(item.answers)} answers and {len(row)} scores")
     return list(zip(items, scores, strict=True))
-
-
-def _is_texts(value: Json) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
-
-
-def _item(
-    row: Mapping[str, Json],
-    number: int,
-    chosen: tuple[str, ...],
-    rejected: tuple[str, ...],
-    *,
-    subset: str = "subset",
-) -> BenchItem:
-    return BenchItem(
-        id=str(row.get("id", number)),
-        subset=_text(row, subset, number),
-        messages=_messages(row.get("prompt"), number),
-        answers=(*chosen, *rejected),
-        num_correct=len(chosen),
-    )
-
-
-def _messages(prompt: Json, number: int) -> tuple[Message, ...]:
-    if isinstance(prompt, str):
-        return (Message(role="user", content=prompt),)
-    found: list[Message] = []
-    for part in prompt if isinstance(prompt, list) else ():
-        role, content = (part.get("role"), part.get("content")) if isinstance(part, dict) else (None, None)
-        if not isinstance(role, str) or not isinstance(content, str):
-            found = []
-            break
-        found.append(Message(role=role, content=content))
-    if not found:
-        raise DataError(f"row {number}: prompt: expected text or messages with role and content")
-    return tuple(found)
-
-
-def _text(row: Mapping[str, Json], name: str, number: int) -> str:
-    value = row.get(name)
-    if not isinstance(value, str):
-        raise DataError(f"row {number}: {name}: expected text, got {type(value).__name__}")
-    return value
-
-
-def _texts(row: Mapping[str, Json], name: str, number: int) -> tuple[str, ...]:
-    value = row.get(name)
-    known = tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-    if not known or not isinstance(value, list) or len(known) != len(value):
-        raise DataError(f"row {number}: {name}: expected a list of texts, not empty")
-    return known

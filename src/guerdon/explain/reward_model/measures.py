@@ -80,9 +80,11 @@ def which_is_longer(pair: ScoredPair) -> str | None:
     return "same length" if chosen == rejected else "chosen longer" if chosen > rejected else "chosen shorter"
 
 
-def accuracy_by_length(pairs: Sequence[ScoredPair]) -> dict[str, Accuracy]:
+def accuracy_by_length(
+    pairs: Sequence[ScoredPair], lengths_of: Callable[[ScoredPair], tuple[int, int] | None]
+) -> dict[str, Accuracy]:
     """Accuracy in buckets of about equally many pairs, by the length of the longer answer; shortest first."""
-    known = [(max(pair.lengths), pair) for pair in pairs if pair.lengths is not None]
+    known = [(max(lengths), pair) for pair in pairs if (lengths := lengths_of(pair)) is not None]
     if not known:
         return {}
     ordered = sorted(length for length, _ in known)

@@ -2,55 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from guerdon.core.types import Json
-from guerdon.explain.escape import attribute, marked, number, visible
+from guerdon.explain.escape import marked, number, visible
 from guerdon.explain.figure import figure
 from guerdon.explain.page import folded, heading, page, section
+from guerdon.explain.panels import Panel
 from guerdon.explain.read import Interval
 from guerdon.explain.reward_model.agreement import AgreementMatrix
+from guerdon.explain.reward_model.bench_page import bench_section, share_cell
 from guerdon.explain.reward_model.benches import BenchResult
 from guerdon.explain.reward_model.measures import Accuracy
 from guerdon.explain.reward_model.pictures import pictures
 from guerdon.explain.reward_model.rows import ScoredPair
-from guerdon.explain.reward_model.summary import Summary
-from guerdon.explain.tables import interval_bar
-from guerdon.explain.words import amount, change, is_clear, plain, span
+from guerdon.explain.reward_model.summary import IN_CHARACTERS, IN_TOKENS, Summary
+from guerdon.explain.words import amount, change, counted, is_clear, plain, span
 from guerdon.explain.write import replace_file
 
 MAX_ROWS = 40
 """Rows of one slice; the rest is counted."""
 NUM_OPEN = 4
 """Mistakes that are shown at once; the others are folded away."""
+PICTURES = "The underlined titles explain themselves; under the pointer, charts tell their numbers."
+TRAINING = "Dots: single steps; lines: moving averages. Horizontal axis: step."
 
 
-def write_page(path: Path, summary: Summary) -> Path:
+def write_page(path: Path, summary: Summary, *, training: Sequence[Panel] = ()) -> Path:
     """Write the page, replacing an older one in one step.
+
+    Args:
+        path: of the page.
+        summary: what was measured.
+        training: the curves of the model's own training, where that is known.
 
     Raises:
         UserError: it cannot be written.
     """
-    return replace_file(path, page_html(summary))
+    return replace_file(path, page_html(summary, training=training))
 
 
-def page_html(summary: Summary) -> str:
+def page_html(summary: Summary, *, training: Sequence[Panel] = ()) -> str:
     """The page as text."""
     charts: dict[str, Json] = {}
-    figures = []
-    for index, panel in enumerate(pictures(summary)):
-        charts[f"chart-{index}"] = panel.drawing.data
-        figures.append(figure(f"chart-{index}", panel))
+
+    def drawn(panels: Iterable[Panel]) -> list[str]:
+        figures = []
+        for panel in panels:
+            anchor = f"chart-{len(charts)}"
+            charts[anchor] = panel.drawing.data
+            figures.append(figure(anchor, panel))
+        return figures
+
     said = verdict(summary)
     body = [
         heading(summary.name, said, kicker="Guerdon reward model report"),
         "<main>",
         _strip(summary),
-        _maybe("benches", "Benchmarks", _benches(summary)),
-        _maybe("pictures", "Pictures", _gallery(figures)),
-        _maybe("accuracy", "Accuracy", _accuracies(summary)),
+        _maybe("benches", "Benchmarks", "".join(bench_section(found) for found in summary.benches)),
+        _maybe("pictures", "Pictures", _gallery(drawn(pictures(summary)), PICTURES)),
+        _maybe("accuracy", "One pair of each item" if summary.benches else "Accuracy", _accuracies(summary)),
+        _maybe("training", "Training", _gallery(drawn(training), TRAINING)),
         _maybe("agreement", "Against other models", _agreements(summary)),
         _maybe("worst", "Most confident mistakes", _worst(summary)),
         "</main>",
@@ -62,21 +76,35 @@ def page_html(summary: Summary) -> str:
 
 
 def verdict(summary: Summary) -> str:
-    """One sentence: how often right, how sure is that, and what speaks against it."""
+    """One sentence: how often right, how sure is that, and what speaks against it. Of a benchmark its own number."""
     found = summary.accuracy
     if found.share is None:
-        text = f"No pair could be judged ({found.num_unscored:,} without a score, {found.num_ties:,} ties)"
+        without = f"{found.num_unscored:,} without a score, {counted(found.num_ties, 'tie')}"
+        text = f"No pair could be judged ({without})"
+    elif summary.benches:
+        text = "; ".join(_official(bench) for bench in summary.benches)
     else:
         text = (
-            f"The chosen answer wins in {amount(found.share.value, '%')} of {found.num_decided:,} pairs "
+            f"The chosen answer wins in {amount(found.share.value, '%')} of {counted(found.num_decided, 'pair')} "
             f"(95\u00a0% interval {span(found.share, '%')})"
         )
     doubts = list(_doubts(summary))
     return f"{text}; {', '.join(doubts)}." if doubts else f"{text}."
 
 
+def _official(found: BenchResult) -> str:
+    if found.official is None:
+        return f"{found.name} has no overall number here"
+    count = sum(item.count for item in found.sections.values())
+    part = " of the sections that are there" if found.missing else ""
+    return (
+        f"{found.name}: {amount(found.official.value, '%')}{part}, over {counted(count, 'item')} "
+        f"(95\u00a0% interval {span(found.official, '%')})"
+    )
+
+
 def _doubts(summary: Summary) -> Iterator[str]:
-    share = summary.accuracy.share
+    share = None if summary.benches else summary.accuracy.share
     if share and share.low is not None and share.high is not None and share.low <= 0.5 <= share.high:
         yield "that is not distinguishable from chance"
     bias = summary.length
@@ -109,8 +137,10 @@ def facts(summary: Summary) -> dict[str, str]:
     if summary.ensemble:
         team = summary.ensemble
         rows["Members"] = ", ".join(plain(member.value, "%") for member in team.members) + "\u00a0%"
-        rows["Unanimous"] = f"{_share_text(team.unanimous)} of {team.num_unanimous:,}"
-        rows["Divided"] = f"{_share_text(team.divided)} of {team.num_divided:,}"
+        rows["Unanimous"] = _part_text(team.unanimous, team.num_unanimous)
+        rows["Divided"] = _part_text(team.divided, team.num_divided)
+    if summary.tokens_per_s:
+        rows["Scoring speed"] = f"{summary.tokens_per_s:,.0f} tokens/s"
     return {name: value for name, value in rows.items() if value}
 
 
@@ -144,6 +174,10 @@ def _share_text(found: Interval | None) -> str:
     return "" if found is None else amount(found.value, "%")
 
 
+def _part_text(found: Interval | None, count: int) -> str:
+    return "no pair" if found is None else f"{_share_text(found)} of {counted(count, 'pair')}"
+
+
 def _count(value: int) -> str:
     return f"{value:,}" if value else ""
 
@@ -156,10 +190,9 @@ def _strip(summary: Summary) -> str:
     return f'<dl class="facts-strip">{rows}</dl>'
 
 
-def _gallery(figures: Sequence[str]) -> str:
+def _gallery(figures: Sequence[str], lead: str) -> str:
     if not figures:
         return ""
-    lead = "The underlined titles explain themselves; under the pointer, charts tell their numbers."
     return f'<p class="lead">{lead}</p><div class="charts">{"".join(figures)}</div>'
 
 
@@ -170,28 +203,29 @@ def _maybe(anchor: str, title: str, body: str) -> str:
 def _accuracies(summary: Summary) -> str:
     if summary.accuracy.share is None:
         return ""
-    rows = [_row("All pairs", summary.accuracy, summary.accuracy)]
+    everything = "One pair of each item" if summary.benches else "All pairs"
+    rows = [_row(everything, summary.accuracy, summary.accuracy)]
     if summary.length and summary.length.after:
         kept = replace(summary.accuracy, share=summary.length.after)
-        rows.append(_row("All pairs, length taken out", kept, kept))
+        rows.append(_row(f"{everything}, length taken out", kept, kept))
     for name, table in summary.slices.items():
-        unit = f" of the longer answer, {summary.length_unit}" if name == "length" else ""
-        rows.append(
-            f'<tr class="group-head"><th scope="colgroup" colspan="4">By {visible(name + unit)}</th></tr>'
-        )
+        title = f"{name}, of the longer answer" if name in (IN_TOKENS, IN_CHARACTERS) else name
+        rows.append(f'<tr class="group-head"><th scope="colgroup" colspan="4">By {visible(title)}</th></tr>')
         shown = list(table.items())[:MAX_ROWS]
         rows += [_row(label, item, summary.accuracy) for label, item in shown]
         if len(table) > MAX_ROWS:
             rows.append(
                 f'<tr><td colspan="4" class="muted">{len(table) - MAX_ROWS:,} more are left out</td></tr>'
             )
-    note = (
+    said = " ".join(bench.pairs_are for bench in summary.benches)
+    note = f"{said} " if said else ""
+    note += (
         "Share of decided pairs whose chosen answer scores higher; equal scores count half. Bars: Wilson 95 % "
         "intervals, from 0 to 100 %. Ties by label and pairs without a score are in no share."
     )
     head = "".join(f'<th scope="col">{title}</th>' for title in ("Accuracy", "Pairs", "Left out"))
     return (
-        f'<table class="results accuracies"><caption>{note}</caption><thead><tr><th scope="col">'
+        f'<table class="results accuracies"><caption>{visible(note)}</caption><thead><tr><th scope="col">'
         f'<span class="sr">Slice</span></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
 
@@ -216,11 +250,9 @@ def _row(label: str, item: Accuracy, everything: Accuracy) -> str:
         )
     value = "–"
     if share:
-        ends = span(share, "%").replace(" to ", " – ")
-        bar = interval_bar(share, 1.0)
-        value = f'<b>{plain(share.value, "%")}</b><span class="unit">%</span><small>{ends}</small>{bar}'
+        value = share_cell(share)
     out = [
-        f"{item.num_ties:,} ties" if item.num_ties else "",
+        counted(item.num_ties, "tie") if item.num_ties else "",
         f"{item.num_unscored:,} unscored" if item.num_unscored else "",
     ]
     left = ", ".join(filter(None, out)) or "–"
@@ -228,45 +260,6 @@ def _row(label: str, item: Accuracy, everything: Accuracy) -> str:
         f'<tr><th scope="row">{visible(label[:80])}</th><td class="share{mood}" data-label="Accuracy">{value}</td>'
         f'<td data-label="Pairs">{item.num_decided:,}</td><td data-label="Left out">{left}</td></tr>'
     )  # fmt: skip
-
-
-def _benches(summary: Summary) -> str:
-    return "".join(_bench(found) for found in summary.benches)
-
-
-def _bench(found: BenchResult) -> str:
-    cells: dict[str, str] = {}
-    for name, item in found.sections.items():
-        cells[name] = f"<b>{plain(item.value, '%')}</b><small>{item.count:,}</small>"
-    head = "".join(f'<th scope="col">{visible(name)}</th>' for name in cells)
-    row = "".join(f'<td data-label="{attribute(name)}">{cell}</td>' for name, cell in cells.items())
-    overall = "–" if found.overall is None else f"<b>{plain(found.overall, '%')}</b>"
-    notes = (
-        []
-        if found.is_complete
-        else ["Sections or subsets are missing: the overall number compares with no leaderboard."]
-    )
-    if found.num_unscored:
-        notes.append(f"{found.num_unscored:,} items without all scores are left out.")
-    details = "".join(
-        f"<tr><th scope='row'>{visible(name[:80])}</th><td>{number(value)}</td></tr>"
-        for name, value in found.details.items()
-    )
-    more = (
-        f'<details class="small"><summary>Its parts</summary><table class="numbers">{details}</table></details>'
-        if details
-        else ""
-    )
-    return (
-        f'<table class="results benches"><caption>{visible(" ".join(notes))}</caption>'
-        f'<thead><tr><th scope="col">%</th><th scope="col">Overall</th>{head}</tr></thead>'
-        f'<tbody><tr><th scope="row">{visible(found.name)} <small>{_num_items(found)}</small></th>'
-        f'<td data-label="Overall">{overall}</td>{row}</tr></tbody></table>{more}'
-    )
-
-
-def _num_items(found: BenchResult) -> str:
-    return f"{sum(item.count for item in found.sections.values()):,} items"
 
 
 def _agreements(summary: Summary) -> str:
@@ -307,7 +300,7 @@ def _matrix(matrix: AgreementMatrix | None) -> str:
         numbers, matrix.names, matrix.accuracy, matrix.same, matrix.kappa, strict=True
     ):
         cells = "".join(
-            _heat(value, kappa, itself=other == place)
+            _heat(value, kappa, f"Same as {other}", itself=other == place)
             for other, value, kappa in zip(numbers, same, kappas, strict=True)
         )
         accuracy = f"<b>{plain(share.value, '%')}</b><small>{span(share, '%')}</small>" if share else "–"
@@ -324,12 +317,12 @@ def _matrix(matrix: AgreementMatrix | None) -> str:
     )
 
 
-def _heat(value: float | None, kappa: float | None, *, itself: bool) -> str:
+def _heat(value: float | None, kappa: float | None, label: str, *, itself: bool) -> str:
     if itself or value is None:
-        return "<td>–</td>"
+        return f'<td data-label="{label}">–</td>'
     strength = round(100 * max(0.0, min(1.0, 2 * value - 1)))
     more = f"<small>κ {number(kappa)}</small>" if kappa is not None else ""
-    return f'<td style="--heat:{strength}%"><b>{plain(value, "%")}</b>{more}</td>'
+    return f'<td style="--heat:{strength}%" data-label="{label}"><b>{plain(value, "%")}</b>{more}</td>'
 
 
 def _maybe_number(value: float | None) -> str:
@@ -343,7 +336,9 @@ def _worst(summary: Summary) -> str:
 
 
 def _mistake(pair: ScoredPair) -> str:
-    labels = " · ".join(filter(None, (pair.source, pair.subset, pair.domain, pair.id)))[:200]
+    labels = " · ".join(
+        filter(None, (pair.source, pair.set, pair.data_set, pair.domain, pair.subset, pair.id))
+    )[:200]
     gap = (
         f"{number(-pair.difference)} in favour of the rejected answer" if pair.difference is not None else ""
     )

@@ -12,8 +12,8 @@ from guerdon.explain.panels import Entry, Panel
 from guerdon.explain.plots import Across, Column, Trace, categories, columns, traces
 from guerdon.explain.read import Interval
 from guerdon.explain.reward_model.measures import Histogram
-from guerdon.explain.reward_model.summary import Summary
-from guerdon.explain.words import amount, change
+from guerdon.explain.reward_model.summary import IN_CHARACTERS, IN_TOKENS, Summary
+from guerdon.explain.words import amount, plain
 
 _SIDES = {"chosen": "c1", "rejected": "c2", "open-ended": "c3", "closed": "c1"}
 _MAX_BUCKETS = 8
@@ -36,7 +36,8 @@ def pictures(summary: Summary) -> list[Panel]:
 
 
 def _by_length(summary: Summary) -> Panel | None:
-    table = summary.slices.get("length", {})
+    kind = IN_TOKENS if IN_TOKENS in summary.slices else IN_CHARACTERS
+    table, unit = summary.slices.get(kind, {}), kind.rpartition(" ")[2]
     known = [(name, item.share, item.num_decided) for name, item in table.items() if item.share][
         :_MAX_BUCKETS
     ]
@@ -53,8 +54,8 @@ def _by_length(summary: Summary) -> Panel | None:
         drawing=traces(
             [_level(0.5, -0.5, len(known) - 0.5), _whiskered("accuracy", list(enumerate(shares)))],
             Axes(f"Accuracy by length of the longer answer, {len(known)} buckets", "%", "always"),
-            categories([name for name, _, _ in known], f"{summary.length_unit} of the longer answer"),
-            tips=[f"{name} {summary.length_unit}, {count:,} pairs" for name, _, count in known],
+            categories([name for name, _, _ in known], f"{unit} of the longer answer"),
+            tips=[f"{name} {unit}, {count:,} pairs" for name, _, count in known],
         ),
     )
 
@@ -193,13 +194,14 @@ def _best_of_gold(summary: Summary) -> Panel | None:
     found = summary.best_of
     if found is None:
         return None
+    worth = " A benchmark’s right answers are worth 1, the wrong ones 0." if summary.benches else ""
     numbers = range(1, len(found.gold) + 1)
     best = tuple((float(n), value) for n, value in enumerate(found.oracle, start=1))
     chance = found.gold[0].value
     return Panel(
         title="Best of n: worth",
         meaning=f"Mean worth of the answer that the model picks out of n, over {found.num_prompts:,} prompts, exact over "
-        "all subsets, with bootstrap intervals; and of the best one there is. Dashed: picking at random.",
+        f"all subsets, with bootstrap intervals; and of the best one there is. Dashed: picking at random.{worth}",
         unit="",
         summary=f"{number(chance)} → {number(found.gold[-1].value)}",
         legend=(Entry("c1", "picked"), Entry("c3", "best there is")),
@@ -244,21 +246,23 @@ def _scaling(summary: Summary) -> Panel | None:
     numbers = [count for count, _ in found.means]
     low, high = math.log2(numbers[0]), math.log2(numbers[-1])
     room = 0.06 * (high - low)
-    gain = found.per_doubling
     points = [(math.log2(point.num_pairs), point.share) for point in found.points]
-    whiskers = _whiskered("runs", points)
     return Panel(
-        title="Scaling",
-        meaning="Accuracy by number of training pairs: one point for each trained model, with its Wilson interval; the "
-        "line joins the means. The horizontal axis is logarithmic.",
+        title="Accuracy by pairs seen",
+        meaning="One model as it grows: accuracy on the held-out pairs by the number of different training pairs it has "
+        "seen (a list of answers counts as one); the last point is after all passes over them. Wilson intervals. The "
+        "horizontal axis is logarithmic.",
         unit="%",
-        summary=f"{change(gain, '%')} points per doubling" if gain is not None else "",
-        legend=(Entry("held", "run, with 95 % interval"), Entry("c1", "mean")),
+        summary=f"{plain(found.means[0][1], '%')} → {amount(found.means[-1][1], '%')}",
+        legend=(Entry("held", "evaluation, with 95 % interval"),),
         drawing=traces(
-            [Trace("mean", tuple((math.log2(n), mean) for n, mean in found.means), "c1"), whiskers],
-            Axes("Accuracy against the number of training pairs", "%"),
-            Across("training pairs", low - room, high + room, _sparse(numbers)),
-            tips=[f"{count:,} training pairs" for count in numbers],
+            [
+                Trace("mean", tuple((math.log2(n), mean) for n, mean in found.means), "c1"),
+                _whiskered("accuracy", points),
+            ],
+            Axes("Accuracy against the number of training pairs seen", "%"),
+            Across("training pairs seen", low - room, high + room, _sparse(numbers)),
+            tips=[f"{count:,} training pairs seen" for count in numbers],
         ),
     )
 

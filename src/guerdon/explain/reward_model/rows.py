@@ -4,7 +4,7 @@
 {"id": "b/7", "scores": [0.1, 0.9], "gold": [0.0, 1.0]}
 
 A score that is absent, null, NaN or infinite is None: it could not be scored. The rows of `guerdon rm eval` are read
-as they are (`set` is the domain, `chosen_chars` stands in where tokens were not counted).
+as they are. Lengths are in tokens where those were counted, else in characters.
 """
 
 from __future__ import annotations
@@ -34,12 +34,18 @@ class ScoredPair:
     """The utility behind the score, where the score is a squashed one: verdicts and confidence rest on it."""
     rejected_u: float | None = None
     source: str = ""
-    subset: str = ""
+    """What judged: human, rule, model ..."""
+    set: str = ""
+    """Name of its set in the recipe."""
+    data_set: str = ""
+    """Where the row says it comes from: hh-harmless, tulu-human ..."""
     domain: str = ""
+    subset: str = ""
     chosen_tokens: int | None = None
+    """By the tokenizer of the model that scored."""
     rejected_tokens: int | None = None
-    length_unit: str = "tokens"
-    """What the two lengths count: tokens or characters."""
+    chosen_chars: int | None = None
+    rejected_chars: int | None = None
     tie: bool = False
     """Neither is better: which one is called chosen means nothing."""
     margin: float | None = None
@@ -75,11 +81,24 @@ class ScoredPair:
         return 0.5 if gap == 0 else float(gap > 0)
 
     @property
-    def lengths(self) -> tuple[int, int] | None:
+    def tokens(self) -> tuple[int, int] | None:
         """Of the chosen and of the rejected answer; None: not counted."""
-        if self.chosen_tokens is None or self.rejected_tokens is None:
-            return None
-        return self.chosen_tokens, self.rejected_tokens
+        return _both(self.chosen_tokens, self.rejected_tokens)
+
+    @property
+    def chars(self) -> tuple[int, int] | None:
+        """As `tokens`."""
+        return _both(self.chosen_chars, self.rejected_chars)
+
+    @property
+    def lengths(self) -> tuple[int, int] | None:
+        """The tokens, else the characters."""
+        return self.tokens or self.chars
+
+    @property
+    def length_unit(self) -> str:
+        """What `lengths` counts."""
+        return "tokens" if self.tokens else "characters"
 
     def record(self) -> dict[str, Json]:
         """The row as JSON; what says nothing is left out."""
@@ -119,8 +138,6 @@ def pair_from(row: Mapping[str, Json], where: str) -> ScoredPair:
         raise DataError(
             f"{where}: a scored pair needs chosen_score and rejected_score; got {', '.join(row) or 'nothing'}"
         )
-    unit = read.text("length_unit") or ("tokens" if row.get("chosen_tokens") is not None else "characters")
-    length = "tokens" if row.get("chosen_tokens") is not None else "chars"
     chosen_members, rejected_members = read.numbers("chosen_members"), read.numbers("rejected_members")
     if len(chosen_members) != len(rejected_members):
         raise DataError(
@@ -134,11 +151,14 @@ def pair_from(row: Mapping[str, Json], where: str) -> ScoredPair:
         chosen_u=read.number("chosen_u"),
         rejected_u=read.number("rejected_u"),
         source=read.text("source"),
+        set=read.text("set"),
+        data_set=read.text("data_set"),
+        domain=read.text("domain"),
         subset=read.text("subset"),
-        domain=read.text("domain") or read.text("set"),
-        chosen_tokens=read.count(f"chosen_{length}"),
-        rejected_tokens=read.count(f"rejected_{length}"),
-        length_unit=unit,
+        chosen_tokens=read.count("chosen_tokens"),
+        rejected_tokens=read.count("rejected_tokens"),
+        chosen_chars=read.count("chosen_chars"),
+        rejected_chars=read.count("rejected_chars"),
         tie=bool(read.flag("tie")),
         margin=read.number("margin"),
         open_ended=read.flag("open_ended"),
@@ -215,6 +235,10 @@ def _read(path: Path, parse: Callable[[Mapping[str, Json], str], Row]) -> list[R
             raise DataError(f"{where}: expected an object, got {type(row).__name__}")
         rows.append(parse(row, where))
     return rows
+
+
+def _both(chosen: int | None, rejected: int | None) -> tuple[int, int] | None:
+    return None if chosen is None or rejected is None else (chosen, rejected)
 
 
 def _record(row: ScoredPair | ScoredList, keep: tuple[str, ...]) -> dict[str, Json]:

@@ -37,6 +37,8 @@ from guerdon.explain.reward_model.rows import ScoredList, ScoredPair
 
 NUM_WORST = 12
 SCORE_COLUMNS = 24
+IN_TOKENS, IN_CHARACTERS = "length in tokens", "length in characters"
+LONGER_SIDE = "longer side"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,14 @@ class Summary:
     """What was measured; what was not there is None or empty."""
 
     name: str
+    data: str = ""
+    """What it was measured on."""
     version: str = ""
+    tokens_per_s: float | None = None
+    """Read while scoring; None: not counted."""
     accuracy: Accuracy
     slices: Mapping[str, Mapping[str, Accuracy]]
-    """By source, subset, domain, length, and by which side is longer."""
-    length_unit: str = ""
+    """By source, set, data set, domain, subset, length, and by which side is longer."""
     ties: Ties | None = None
     calibration: Calibration | None = None
     margins: Histogram | None = None
@@ -113,13 +118,11 @@ def summarise(
         runs: for each model of a scaling study, its number of training pairs and its scored held-out pairs.
     """
     compared = {other: agreement(pairs, rows) for other, rows in (others or {}).items()}
-    units = {pair.length_unit for pair in pairs if pair.lengths is not None}
     return Summary(
         name=name,
         version=version,
         accuracy=accuracy(pairs),
-        slices=_slices(pairs, has_lengths=len(units) == 1),
-        length_unit=units.pop() if len(units) == 1 else "",
+        slices=slices(pairs),
         ties=ties(pairs),
         calibration=calibration(pairs),
         margins=margins(pairs),
@@ -133,16 +136,38 @@ def summarise(
     )
 
 
-def _slices(pairs: Sequence[ScoredPair], *, has_lengths: bool) -> dict[str, dict[str, Accuracy]]:
-    """Slices of which there is more than one; lengths in different units cannot be put into one row of buckets."""
+def slices(pairs: Sequence[ScoredPair]) -> dict[str, dict[str, Accuracy]]:
+    """Accuracy by what is known of the pairs: kind of slice to its parts, of which there are always several."""
+    several = len({pair.set for pair in pairs}) > 1
+
+    def subset_of(pair: ScoredPair) -> str:
+        return f"{pair.set}, {pair.subset}" if several and pair.set and pair.subset else pair.subset
+
     found = {
         "source": accuracy_by(pairs, lambda pair: pair.source),
+        "set": accuracy_by(pairs, lambda pair: pair.set),
+        "data set": accuracy_by(pairs, lambda pair: pair.data_set),
         "domain": accuracy_by(pairs, lambda pair: pair.domain),
-        "subset": accuracy_by(pairs, lambda pair: pair.subset),
-        "length": accuracy_by_length(pairs) if has_lengths else {},
-        "longer side": accuracy_by(pairs, which_is_longer),
+        "subset": accuracy_by(pairs, subset_of),
+        IN_TOKENS: accuracy_by_length(pairs, lambda pair: pair.tokens),
+        IN_CHARACTERS: accuracy_by_length(pairs, lambda pair: pair.chars),
+        LONGER_SIDE: accuracy_by(pairs, which_is_longer),
     }
+    if found[IN_CHARACTERS] == found[IN_TOKENS]:  # a tokenizer of characters
+        del found[IN_CHARACTERS]
     return {name: table for name, table in found.items() if len(table) > 1}
+
+
+def slice_name(kind: str, part: str) -> str:
+    """A part of a slice in words.
+
+    >>> slice_name("domain", "code"), slice_name(IN_TOKENS, "3 to 9"), slice_name(LONGER_SIDE, "chosen longer")
+    ('domain code', 'length 3 to 9 tokens', 'chosen longer')
+    """
+    if kind == LONGER_SIDE:
+        return part
+    length, _, unit = kind.partition(" in ")
+    return f"{length} {part} {unit}" if unit else f"{kind} {part}"
 
 
 def _scores(pairs: Sequence[ScoredPair]) -> ScoreKinds | None:

@@ -8,12 +8,14 @@ source human          68.2 (65.1 to 71.2)  900    -
 
 from __future__ import annotations
 
+from guerdon.explain.read import Interval
 from guerdon.explain.reward_model.agreement import AgreementMatrix
+from guerdon.explain.reward_model.benches import STYLES
 from guerdon.explain.reward_model.measures import Accuracy
 from guerdon.explain.reward_model.page import facts
-from guerdon.explain.reward_model.summary import Summary
+from guerdon.explain.reward_model.summary import Summary, slice_name
 from guerdon.explain.terminal import aligned, plain_ascii
-from guerdon.explain.words import change, plain, span
+from guerdon.explain.words import change, counted, plain, span
 
 MAX_ROWS = 20
 """Rows of one slice."""
@@ -23,8 +25,7 @@ _MAX_NAME = 44
 def summary_table(summary: Summary) -> str:
     """What the page tells, without pictures and texts; no newline at the end."""
     blocks = [
-        _accuracies(summary),
-        _benches(summary),
+        [*_benches(summary), *_accuracies(summary)],
         _best_of(summary),
         _scaling(summary),
         _agreements(summary),
@@ -41,53 +42,57 @@ def summary_table(summary: Summary) -> str:
 
 
 def _accuracies(summary: Summary) -> list[str]:
-    rows = [["", "accuracy, %", "pairs", "left out"], _row("all pairs", summary.accuracy)]
+    everything = "one pair of each item" if summary.benches else "all pairs"
+    rows = [["", "accuracy, %", "pairs", "left out"], _row(everything, summary.accuracy)]
     if summary.length and summary.length.after:
         found = summary.length.after
         rows.append(
             [
                 "length taken out",
-                f"{plain(found.value, '%')} ({span(found, '%')})",
+                _share(found),
                 f"{summary.accuracy.num_decided:,}",
                 "-",
             ]
         )
     for name, table in summary.slices.items():
-        rows += [
-            _row(label if name == "longer side" else f"{name} {label}", item)
-            for label, item in list(table.items())[:MAX_ROWS]
-        ]
+        rows += [_row(slice_name(name, label), item) for label, item in list(table.items())[:MAX_ROWS]]
         if len(table) > MAX_ROWS:
             rows.append([f"{name}: {len(table) - MAX_ROWS:,} more", "", "", ""])
     return aligned(rows)  # fmt: skip
 
 
 def _row(name: str, item: Accuracy) -> list[str]:
-    share = f"{plain(item.share.value, '%')} ({span(item.share, '%')})" if item.share else "-"
+    share = _share(item.share) if item.share else "-"
     out = [
-        f"{item.num_ties:,} ties" if item.num_ties else "",
+        counted(item.num_ties, "tie") if item.num_ties else "",
         f"{item.num_unscored:,} unscored" if item.num_unscored else "",
     ]
     return [_short(name), share, f"{item.num_decided:,}", ", ".join(filter(None, out)) or "-"]
 
 
 def _benches(summary: Summary) -> list[str]:
-    rows = [["benchmark", "%", "items"]]
+    """Each benchmark's official numbers, and what the accuracies below them are."""
+    lines: list[str] = []
     for found in summary.benches:
-        note = "" if found.is_complete else " (incomplete)"
-        overall = "-" if found.overall is None else plain(found.overall, "%")
-        rows.append(
-            [
-                _short(f"{found.name}{note}"),
-                overall,
-                f"{found.num_unscored:,} unscored" if found.num_unscored else "",
-            ]
-        )
+        rows = [[_short(found.name), "official, %", "items"]]
+        count = sum(item.count for item in found.sections.values())
+        rows.append(["overall", _share(found.official) if found.official else "-", f"{count:,}"])
         rows += [
-            [_short(f"  {name}"), plain(item.value, "%"), f"{item.count:,}"]
+            [_short(f"  {name}"), _share(item.interval), f"{item.count:,}"]
             for name, item in found.sections.items()
         ]
-    return aligned(rows) if len(rows) > 1 else []  # fmt: skip
+        lines += [*aligned(rows), *found.notes]
+        for name, matrix in list(found.styles.items())[:1]:
+            rows = [[f"right, by style ({name.lower()})", *(f"wrong, {style}, %" for style in STYLES)]]
+            rows += [[style, *map(_share, row)] for style, row in zip(STYLES, matrix, strict=True)]
+            lines += ["", *aligned(rows)]
+        lines += ["", found.pairs_are, ""] if found.pairs_are else [""]
+    return lines
+
+
+def _share(found: Interval) -> str:
+    ends = span(found, "%")
+    return f"{plain(found.value, '%')} ({ends})" if ends else plain(found.value, "%")
 
 
 def _best_of(summary: Summary) -> list[str]:
@@ -104,15 +109,11 @@ def _best_of(summary: Summary) -> list[str]:
 
 
 def _scaling(summary: Summary) -> list[str]:
+    """One model as it grows."""
     if summary.scaling is None:
         return []
-    rows = [["training pairs", "accuracy, %"]]
-    rows += [
-        [f"{point.num_pairs:,}", f"{plain(point.share.value, '%')} ({span(point.share, '%')})"]
-        for point in summary.scaling.points
-    ]
-    if summary.scaling.per_doubling is not None:
-        rows.append(["twice as many", f"{change(summary.scaling.per_doubling, '%')} points"])
+    rows = [["pairs seen", "accuracy, %"]]
+    rows += [[f"{point.num_pairs:,}", _share(point.share)] for point in summary.scaling.points]
     return aligned(rows)
 
 
@@ -133,7 +134,7 @@ def matrix_table(matrix: AgreementMatrix) -> str:
     numbers = [str(place) for place in range(1, len(matrix.names) + 1)]
     rows = [["model", "accuracy, %", *(f"same as {number}, %" for number in numbers)]]
     for number, name, share, same in zip(numbers, matrix.names, matrix.accuracy, matrix.same, strict=True):
-        accuracy = f"{plain(share.value, '%')} ({span(share, '%')})" if share else "-"
+        accuracy = _share(share) if share else "-"
         cells = [
             "" if other == number else "-" if value is None else plain(value, "%")
             for other, value in zip(numbers, same, strict=True)

@@ -205,6 +205,14 @@ class RefusalVerifierConfig(VerifierConfig):
     """What every problem asks for."""
     column: str | None = None
     """Column that says for each problem whether to refuse (true or false), instead of `expected`."""
+    default: bool | None = None
+    """What a problem without that column (or with null in it) has there; left out: it could not be verified."""
+
+    @model_validator(mode="after")
+    def _default_of_a_column(self) -> Self:
+        if self.default is not None and self.column is None:
+            raise ValueError("default: there is no column that it stands in for; set column, or use expected")
+        return self
 
     def build(self) -> Verifier:
         """The verifier."""

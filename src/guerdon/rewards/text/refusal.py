@@ -60,6 +60,7 @@ class RefusalVerifier:
         if self.config.column is None:
             return self.config.expected == "refuse"
         value = problem.info.get(self.config.column)
+        value = self.config.default if value is None else value
         return value if isinstance(value, bool) else None
 
     def _part(self, value: float | None, evidence: Evidence) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -44,9 +44,16 @@ VERIFIERS = Registry(
 )
 
 
+Runs = Literal["inline", "elsewhere", "device"]
+"""Where a verifier works. `inline`: Python in this process. `elsewhere`: it waits for other processes or servers, so that
+answers are judged while others are still being written. `device`: a model in this process, which wants whole batches."""
+
+
 class VerifierConfig(Config):
     """Base of every signal. Its name in the report is its key in the recipe's `rewards` table."""
 
+    runs: ClassVar[Runs] = "inline"
+    """Where it works."""
     kind: str
     name: str = ""
     """Name of the part; filled from the recipe's key."""
@@ -71,6 +78,7 @@ class VerifierConfig(Config):
 class FunctionRewardConfig(VerifierConfig):
     """A plain Python function with TRL's signature `(prompts, completions, **columns) -> list[float | None]`."""
 
+    runs: ClassVar[Runs] = "elsewhere"
     kind: Literal["function"] = "function"
     path: str
     """`module:function` or `file.py:function`."""

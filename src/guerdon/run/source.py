@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -14,10 +15,14 @@ from guerdon.models.policy import Policy
 from guerdon.rewards.calibration import Calibration
 from guerdon.rewards.rubric import Rubric
 from guerdon.rewards.signal import has_signal
+from guerdon.rollout.background import Background, Sample
 from guerdon.rollout.config import RolloutConfig
-from guerdon.rollout.rollouter import Rollouter
+from guerdon.rollout.rollouter import GroupDone, Rollouter
 from guerdon.run.references import References
 from guerdon.train.supervised import demonstrations
+
+More = Callable[[int], list[Problem]]
+"""Takes so many further problems."""
 
 
 class Source(Protocol):
@@ -31,6 +36,13 @@ class Source(Protocol):
         ...
 
 
+def streams(rubric: Rubric) -> bool:
+    """Whether groups gain from being scored one by one as they end: something waits elsewhere, and no model in this process
+    would rather have them all at once.
+    """
+    return rubric.runs("elsewhere") and not rubric.runs("device")
+
+
 class RolloutSource:
     """Samples from the policy and scores; replaces groups without a learning signal, a bounded number of times."""
 
@@ -41,10 +53,11 @@ class RolloutSource:
         config: RolloutConfig,
         *,
         seed: int,
-        more: Callable[[int], list[Problem]],
+        more: More,
         keep: Callable[[Calibration], None] | None = None,
         by_part: bool = False,
         references: References | None = None,
+        background: Background | None = None,
     ) -> None:
         """A rubric without the scales it asks for takes its first rollouts for the reference.
 
@@ -57,6 +70,7 @@ class RolloutSource:
             keep: writes the scales down, before anything is learned from them.
             by_part: whether the estimator sees parts, so that equal sums of different parts teach.
             references: responses that shaped reward models compare with; sampled when a prompt first comes up.
+            background: samples, so that groups are scored while others are still being written, or while others learn.
         """
         self.rollouter = rollouter
         self.rubric = rubric
@@ -66,6 +80,7 @@ class RolloutSource:
         self.keep = keep
         self.by_part = by_part
         self.references = references
+        self.background = background
         self.metrics: dict[str, Metric] = {}
 
     async def scored(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
@@ -91,22 +106,52 @@ class RolloutSource:
         started = time.perf_counter()
         if self.references:
             await self.references.fill(problems)
-        groups = self.rollouter.rollout(
-            problems,
-            self.config,
-            num_generations=self.config.num_generations,
-            seed=derive_seed(self.seed, "rollout", step),
-        )
-        sampled = time.perf_counter()
-        scored = await self.rubric.score(groups)
+        filled = time.perf_counter()
+        clock: list[float] = []
+
+        def sample(done: GroupDone | None) -> list[RolloutGroup]:
+            clock.append(time.perf_counter())
+            groups = self.rollouter.rollout(
+                problems,
+                self.config,
+                num_generations=self.config.num_generations,
+                seed=derive_seed(self.seed, "rollout", step),
+                done=done,
+            )
+            clock.append(time.perf_counter())
+            return groups
+
+        scored = await self._scored(sample)
         if self.rubric.tree.needs_fit:
             scored = self.rubric.calibrate(scored)
             if self.keep and self.rubric.tree.calibration:
                 self.keep(self.rubric.tree.calibration)
-        self._add("timing_s/rollout", sampled - started)
-        self._add("timing_s/score", time.perf_counter() - sampled)
-        self._add("cost/sampled_tokens", float(sum(r.num_tokens for group in groups for r in group.rollouts)))
+        began, ended = clock
+        self._add("timing_s/rollout", filled - started + ended - began)
+        self._add("timing_s/score", time.perf_counter() - ended)
+        self._add(
+            "cost/sampled_tokens", float(sum(r.num_tokens for group in scored for r in group.group.rollouts))
+        )
         return scored
+
+    async def _scored(self, sample: Sample) -> list[ScoredGroup]:
+        if self.background is None:
+            return await self.rubric.score(sample(None))
+        if not streams(self.rubric):
+            return await self.rubric.score(await self.background.rollout(sample))
+        tasks: dict[int, asyncio.Task[list[ScoredGroup]]] = {}
+
+        def begin(place: int, group: RolloutGroup) -> None:
+            tasks[place] = asyncio.ensure_future(self.rubric.score([group]))
+
+        try:
+            await self.background.rollout(sample, begin)
+            found = await asyncio.gather(*(tasks[place] for place in sorted(tasks)))
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+        return [scored for (scored,) in found]
 
     def _add(self, name: str, value: float) -> None:
         before = self.metrics.get(name, Sum(0.0))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from guerdon.core.types import Judge, Verifier
-from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.config import Runs, VerifierConfig
 
 
 class MathVerifierConfig(VerifierConfig):
@@ -60,6 +60,7 @@ class SecondOpinionConfig(VerifierConfig):
     yours (`benchmarks/second_opinion.py`) before the weight is more than 0.
     """
 
+    runs: ClassVar[Runs] = "elsewhere"
     kind: Literal["second_opinion"] = "second_opinion"
     weight: float = 0.0
     """Weight in the rubric's sum; 0, the default, only records the opinion."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -47,6 +47,10 @@ VERIFIERS = Registry(
 class VerifierConfig(Config):
     """Base of every signal. Its name in the report is its key in the recipe's `rewards` table."""
 
+    wrong: ClassVar[float | None] = None
+    """Up to this value an answer is wrong, where the part says right or wrong and 1 is right. None: it grades, and no
+    value of it means wrong."""
+
     kind: str
     name: str = ""
     """Name of the part; filled from the recipe's key."""
@@ -89,6 +93,8 @@ class FunctionRewardConfig(VerifierConfig):
 class RandomVerifierConfig(VerifierConfig):
     """A seeded coin instead of a verdict: the negative control of a learning experiment."""
 
+    wrong = 0.0
+
     kind: Literal["random"] = "random"
     probability: float = Field(default=0.5, gt=0.0, lt=1.0)
     """Chance of 1."""
@@ -104,6 +110,8 @@ class RandomVerifierConfig(VerifierConfig):
 
 class SpctVerifierConfig(VerifierConfig):
     """Trains a generative reward model: 1 where its scores agree with the label, else -1 (DeepSeek-GRM)."""
+
+    wrong = -1.0
 
     kind: Literal["spct"] = "spct"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -10,6 +13,7 @@ from guerdon.core.errors import DataError
 from guerdon.core.metrics import Metric, Sum
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import Problem, RolloutGroup, Score, ScoredGroup
+from guerdon.data.feed import Feed
 from guerdon.models.policy import Policy
 from guerdon.rewards.calibration import Calibration
 from guerdon.rewards.rubric import Rubric
@@ -18,6 +22,9 @@ from guerdon.rollout.config import RolloutConfig
 from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.references import References
 from guerdon.train.supervised import demonstrations
+
+MIN_REFERENCE = 16
+"""Rollouts that a scale needs at least, where the first step has so many: a route may leave few of them to a part."""
 
 
 class Source(Protocol):
@@ -41,7 +48,7 @@ class RolloutSource:
         config: RolloutConfig,
         *,
         seed: int,
-        more: Callable[[int], list[Problem]],
+        feed: Feed,
         keep: Callable[[Calibration], None] | None = None,
         by_part: bool = False,
         references: References | None = None,
@@ -53,7 +60,7 @@ class RolloutSource:
             rubric: scores.
             config: how to sample, and how often to replace groups that teach nothing.
             seed: of the sampling.
-            more: takes further problems.
+            feed: has further problems.
             keep: writes the scales down, before anything is learned from them.
             by_part: whether the estimator sees parts, so that equal sums of different parts teach.
             references: responses that shaped reward models compare with; sampled when a prompt first comes up.
@@ -62,7 +69,7 @@ class RolloutSource:
         self.rubric = rubric
         self.config = config
         self.seed = seed
-        self.more = more
+        self.feed = feed
         self.keep = keep
         self.by_part = by_part
         self.references = references
@@ -79,7 +86,7 @@ class RolloutSource:
             ]
             if not empty:
                 break
-            fresh = await self._sample(step, self.more(len(empty)))
+            fresh = await self._sample(step, self.feed.take(len(empty)))
             for index, group in zip(empty, fresh, strict=True):
                 groups[index] = group
             refilled += len(empty)
@@ -89,24 +96,45 @@ class RolloutSource:
 
     async def _sample(self, step: int, problems: Sequence[Problem]) -> list[ScoredGroup]:
         started = time.perf_counter()
-        if self.references:
-            await self.references.fill(problems)
-        groups = self.rollouter.rollout(
-            problems,
-            self.config,
-            num_generations=self.config.num_generations,
-            seed=derive_seed(self.seed, "rollout", step),
-        )
+        groups = await self._rollout(problems, derive_seed(self.seed, "rollout", step))
         sampled = time.perf_counter()
         scored = await self.rubric.score(groups)
         if self.rubric.tree.needs_fit:
-            scored = self.rubric.calibrate(scored)
+            seed = derive_seed(self.seed, "calibrate")
+            further = self._lacking(groups, seed)
+            rest = await self.rubric.score(await self._rollout(further, seed)) if further else []
+            scored = self.rubric.calibrate(scored, rest)
             if self.keep and self.rubric.tree.calibration:
                 self.keep(self.rubric.tree.calibration)
         self._add("timing_s/rollout", sampled - started)
         self._add("timing_s/score", time.perf_counter() - sampled)
         self._add("cost/sampled_tokens", float(sum(r.num_tokens for group in groups for r in group.rollouts)))
         return scored
+
+    async def _rollout(self, problems: Sequence[Problem], seed: int) -> list[RolloutGroup]:
+        if self.references:
+            await self.references.fill(problems)
+        return self.rollouter.rollout(
+            problems, self.config, num_generations=self.config.num_generations, seed=seed
+        )
+
+    def _lacking(self, groups: Sequence[RolloutGroup], seed: int) -> list[Problem]:
+        """Training problems to sample for the reference alone, where routes leave a part too few of these groups.
+
+        They are not taken from the feed, so a resume finds it as it was.
+        """
+        config = self.rubric.tree.config
+        wanted = min(math.ceil(MIN_REFERENCE / self.config.num_generations), len(groups))
+        found = [group.problem for group in groups]
+        sampled = {problem.id for problem in found}
+        rest = [problem for problem in self.feed.problems if problem.id not in sampled]
+        random.Random(seed).shuffle(rest)
+        for name in config.calibrate:
+            lacking = wanted - sum(config.counts(name, problem) for problem in found)
+            if lacking > 0:
+                fitting = (one for one in rest if config.counts(name, one) and one not in found)
+                found += list(itertools.islice(fitting, lacking))
+        return found[len(groups) :]
 
     def _add(self, name: str, value: float) -> None:
         before = self.metrics.get(name, Sum(0.0))

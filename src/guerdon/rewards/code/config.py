@@ -13,6 +13,8 @@ from guerdon.rewards.config import VerifierConfig
 class CodeVerifierConfig(VerifierConfig):
     """1 if the program passes every test, in a sandbox; a share of `partial` if it passes some."""
 
+    wrong = 0.0
+
     kind: Literal["code"] = "code"
     language: Literal["python", "c", "cpp", "javascript", "bash"] = "python"
     """What candidates are written in; others than Python are tested by standard input and output."""

@@ -13,6 +13,8 @@ from guerdon.rewards.config import VerifierConfig
 class MathVerifierConfig(VerifierConfig):
     """1 if the final answer equals the target, as a value of the target's type, else 0."""
 
+    wrong = 0.0
+
     kind: Literal["math"] = "math"
     extract: Literal["auto", "answer_tag", "boxed", "hash", "answer_is", "last_number"] = "auto"
     """Where the answer stands: `<answer>` tags, `\\boxed{}` or `\\fbox{}`, after `####`, after "the answer is", the last
@@ -59,6 +61,8 @@ class SecondOpinionConfig(VerifierConfig):
     Only hard forms are asked about. A model can be wrong or be talked into it: measure its false positives on data of
     yours (`benchmarks/second_opinion.py`) before the weight is more than 0.
     """
+
+    wrong = 0.0
 
     kind: Literal["second_opinion"] = "second_opinion"
     weight: float = 0.0

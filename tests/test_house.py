@@ -33,7 +33,6 @@ TESTED_ELSEWHERE = {
     "rewards/function_worker.py",  # the other side of tests/rewards/test_functions.py
     "run/loop.py",  # whole runs: tests/run/test_build.py
     "run/stage.py",
-    "run/source.py",
     "run/progress.py",
 }
 

@@ -54,3 +54,23 @@ def test_a_state_of_other_problems_is_refused() -> None:
     state = Feed(problems(3), seed=0, shuffle=True).state()
     with pytest.raises(CheckpointError, match="not those of the checkpoint"):
         Feed(problems(4), seed=0, shuffle=True).restore(state)
+
+
+def test_a_fork_goes_on_from_here_and_moves_nothing() -> None:
+    feed = Feed(problems(5), seed=1, shuffle=True)
+    feed.take(3)
+    other = feed.fork()
+    ahead = ids(other.take(9))
+    assert feed.state()["cursor"] == 3
+    assert ids(feed.take(9)) == ahead
+
+
+def test_shuffled_begins_anew_in_an_order_of_its_own() -> None:
+    feed = Feed(problems(30), seed=1, shuffle=False)
+    feed.take(7)
+    one, two = feed.shuffled(1), feed.shuffled(2)
+    first = ids(one.take(30))
+    assert sorted(first) == sorted(ids(two.take(30)))
+    assert first != ids(feed.shuffled(2).take(30))
+    assert first == ids(feed.shuffled(1).take(30))
+    assert ids(feed.take(1)) == ["p7"]

@@ -69,3 +69,15 @@ def test_bf16_head_gives_float32_logits() -> None:
     assert (
         torch.nn.functional.linear(hidden_TH, weight_VH) - exact
     ).abs().max() > 1e-2  # what bf16 would have lost
+
+
+def test_two_threads_may_multiply_where_no_switch_of_the_process_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from guerdon.models import logprobs
+
+    weight_VH = torch.ones(8, 4)
+    for has_kernel in (True, False):
+        monkeypatch.setattr(logprobs, "has_products", lambda weight, has_kernel=has_kernel: has_kernel)
+        assert logprobs.is_thread_safe(weight_VH)
+        assert logprobs.is_thread_safe(weight_VH.bfloat16()) is has_kernel

@@ -135,6 +135,70 @@ def test_a_run_of_adapters_saves_without_a_trace_and_resumes_bit_for_bit(tmp_pat
     assert_same_run(folder, tmp_path / "seldom" / "tiny_grpo")
 
 
+# A coin for a reward: a model that has hardly learned yet is right too seldom to learn anything here.
+AHEAD = (
+    "--set", "rollout.staleness=1", "--set", "algorithm.importance_sampling_correction=truncate",
+    "--set", "rewards.coin={ kind = 'random' }", "--set", "train.learning_rate=1e-3",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ahead(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run whose sampler is a step ahead, and which saves at its end only."""
+    output = tmp_path_factory.mktemp("ahead")
+    done = run(output, *AHEAD, "--set", "save_steps=100")
+    assert done.returncode == 0, done.stderr
+    ages = [
+        found["sampling/staleness/mean"]
+        for stage, _, found in learned(output / "tiny_grpo")
+        if stage == "grpo"
+    ]
+    assert ages == [0, 1, 1, 1]
+    return output / "tiny_grpo"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_whose_sampler_is_ahead_is_stopped_and_resumed_bit_for_bit(
+    number: signal.Signals, ahead: Path, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        command(tmp_path, *AHEAD), env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    folder = tmp_path / "tiny_grpo"
+    deadline = time.monotonic() + 400
+    while not _reached(folder, ("grpo", 2)) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert "Traceback" not in errors
+    assert len(lines(folder)) < len(lines(ahead))
+    done = run(tmp_path, "--resume", str(folder), recipe=None)
+    assert done.returncode == 0, done.stderr
+    assert_same_run(folder, ahead)
+
+
+def test_ctrl_c_twice_ends_a_run_whose_sampler_is_ahead_at_once(tmp_path: Path) -> None:
+    endless = ("--set", "rollout.max_completion_length=900", "--set", "rollout.temperature=8")
+    process = subprocess.Popen(
+        command(tmp_path, *AHEAD, *endless, "--set", "eval.num_problems=0"),
+        env=environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    folder = tmp_path / "tiny_grpo"
+    deadline = time.monotonic() + 400
+    while not _reached(folder, ("sft", 3)) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    time.sleep(1.0)  # answers are being written; they take longer than the process is given to end
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
 def _reached(folder: Path, moment: tuple[str, int]) -> bool:
     """The moment's metrics are written, its checkpoint perhaps not yet."""
     path = folder / "metrics.jsonl"

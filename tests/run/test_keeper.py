@@ -49,7 +49,12 @@ class Cursor:
 def stage(step: int) -> Any:
     progress = Progress(step=step, num_tokens=50, failed_steps=1)
     return SimpleNamespace(
-        settings=SimpleNamespace(name="rm"), learner=Learns(), feed=Cursor(), progress=progress, guard=None
+        settings=SimpleNamespace(name="rm"),
+        learner=Learns(),
+        feed=Cursor(),
+        progress=progress,
+        guard=None,
+        pipeline=None,
     )
 
 

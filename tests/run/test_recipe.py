@@ -340,3 +340,40 @@ def test_mistakes_of_what_only_scores_are_told(text: str, override: str, told: s
     with pytest.raises(ConfigError) as caught:
         load_rewards(path, [override])
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("rollout.staleness=1",), "rollout.staleness: 1, but nothing corrects for samples of older weights"),
+        (
+            ("rollout.num_threads=1",),
+            "rollout.num_threads: while staleness is 0, sampling and learning take turns",
+        ),
+        (("rollout.device=cpu",), "rollout.device: while staleness is 0, sampling and learning take turns"),
+        (("rollout.staleness=1", "algorithm.kl=k1"), "algorithm.kl: beta is 0"),
+        (
+            (
+                "rollout.staleness=2",
+                "algorithm.importance_sampling_correction=mask",
+                "rewards.rm={ kind = 'reward_model', path = 'x', shaping = ['contrast'] }",
+            ),
+            "rollout.staleness: 2, but rewards.rm.shaping samples its references between the steps",
+        ),
+        (("rollout.staleness=-1",), "rollout.staleness: "),
+    ],
+)
+def test_a_lag_that_cannot_work_is_refused_in_one_line(
+    recipe: Path, overrides: tuple[str, ...], expected: str
+) -> None:
+    (problem,) = problems(recipe, *overrides)
+    assert expected in problem
+    assert "\n" not in problem
+
+
+def test_a_lag_with_a_correction_is_fine(recipe: Path) -> None:
+    for correction in ("truncate", "mask"):
+        config = load_recipe(
+            recipe, ("rollout.staleness=1", f"algorithm.importance_sampling_correction={correction}")
+        )
+        assert config.rollout.staleness == 1

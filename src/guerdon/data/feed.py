@@ -5,6 +5,7 @@ The order depends on the seed and the epoch alone, never on how many were taken 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import random
 from array import array
@@ -45,6 +46,16 @@ class Feed:
             random.Random(derive_seed(self.seed, "feed", epoch)).shuffle(order)
             self._order, self._epoch = order, epoch
         return self.problems[self._order[index]]
+
+    def fork(self) -> Feed:
+        """Another stream that goes on from here; this one stays where it is."""
+        return copy.copy(self)
+
+    def shuffled(self, seed: int) -> Feed:
+        """The same problems from the beginning, in an order of their own."""
+        other = copy.copy(self)
+        other.seed, other.shuffle, other.cursor, other._epoch = seed, True, 0, -1
+        return other
 
     def state(self) -> dict[str, Json]:
         """Where the stream stands: tiny, JSON-ready."""

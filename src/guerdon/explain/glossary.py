@@ -150,6 +150,10 @@ TRAINING = {
         "nats",
         -1,
     ),
+    "sampling/staleness/mean": Term(
+        "Staleness", "Updates between the weights that answered and those that learn from it.", "updates"
+    ),
+    "timing_s/wait": Term("Waiting", "Time the learner waited for a step's scored answers.", "s", -1),
 }
 
 _PATTERNS = (

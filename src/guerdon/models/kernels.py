@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -111,6 +111,10 @@ class Kernels:
                 function = getattr(library, f"{name}_{suffix}")
                 function.argtypes, function.restype = kinds, None
                 self._functions[name, dtype] = function
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Kernels:
+        """A copy of a model calls the same library."""
+        return self
 
     def rms_norm(self, x_NH: Tensor, weight_H: Tensor, epsilon: float) -> Tensor:
         """Each row over its root mean square, times the weight: [N, H]."""

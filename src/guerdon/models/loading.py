@@ -114,8 +114,8 @@ def _quiet() -> None:
     logging.disable_progress_bar()
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one.
+def choose_device(name: str, key: str = "model.device") -> torch.device:
+    """`auto` is CUDA where there is one; `key` is the recipe's, for messages.
 
     Raises:
         ModelError: the named device is not here.
@@ -125,9 +125,9 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ModelError(f"model.device: unknown device {name!r}; use auto, cpu, cuda or cuda:N") from None
+        raise ModelError(f"{key}: unknown device {name!r}; use auto, cpu, cuda or cuda:N") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ModelError(f"model.device: {name!r} asked for, but torch sees no CUDA device; use auto or cpu")
+        raise ModelError(f"{key}: {name!r} asked for, but torch sees no CUDA device; use auto or cpu")
     return device
 
 

@@ -68,6 +68,11 @@ def exact_bf16_products(enabled: bool) -> Iterator[None]:
         backend.matmul.fp32_precision = before
 
 
+def is_thread_safe(weight_VH: Tensor) -> bool:
+    """Whether heads of two threads may multiply at once: `exact_bf16_products` is a switch of the whole process."""
+    return weight_VH.dtype != torch.bfloat16 or weight_VH.is_cuda or has_products(weight_VH)
+
+
 class Workspace(threading.local):
     """Float32 buffers kept between calls, one set a thread: fresh pages cost more than the arithmetic on them."""
 

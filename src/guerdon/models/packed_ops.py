@@ -57,6 +57,14 @@ def install(model: Any) -> None:
             module.forward = _Attend(found, module)
 
 
+def uninstall(model: Any) -> None:
+    """Give them the model's own code back, as where it moves to another device."""
+    for module in model.base_model.modules():
+        given = module.__dict__.get("forward")
+        if isinstance(given, _Attend) or getattr(given, "func", None) in (_norm, _mlp):
+            del module.forward
+
+
 def _norm(found: Kernels, module: Any, hidden_states: Tensor) -> Tensor:
     weight_H = module.weight
     if hidden_states.dtype != weight_H.dtype:

@@ -7,6 +7,8 @@ The sampler and the learner both hold this object, so there is one set of weight
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ from torch import Tensor
 
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Message
-from guerdon.models import lora
+from guerdon.models import lora, packed_ops
 from guerdon.models.attention import Layout
 from guerdon.models.logprobs import Head, Kept, TokenLogprobs, Workspace, token_logprobs
 
@@ -120,6 +122,28 @@ class Policy:
         finally:
             for name, tensor in before.items():
                 parameters[name].data = tensor
+
+    def twin(self, device: torch.device | None = None) -> Policy:
+        """A second policy with trained weights of its own, as they are now.
+
+        Args:
+            device: where it computes; None: here, and whatever is not trained is shared.
+        """
+        shared = {id(weight): weight for weight in self.model.parameters() if not weight.requires_grad}
+        moves = device is not None and device != self.device
+        model, causal_lm = copy.deepcopy((self.model, self.causal_lm), {} if moves else shared)
+        if moves:
+            packed_ops.uninstall(causal_lm)
+            model.to(device)
+            packed_ops.install(causal_lm)
+        return dataclasses.replace(self, model=model, causal_lm=causal_lm, device=device or self.device)
+
+    @torch.no_grad()
+    def load(self, weights: Mapping[str, Tensor], version: int) -> None:
+        """Take over these trained weights, a `snapshot` of which `version` is the number."""
+        for name, weight in self.trainable().items():
+            weight.copy_(weights[name])
+        self.version = version
 
     @contextlib.contextmanager
     def dropout(self, seed: int) -> Iterator[None]:

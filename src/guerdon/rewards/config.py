@@ -44,13 +44,19 @@ VERIFIERS = Registry(
 )
 
 
+Runs = Literal["inline", "elsewhere", "device"]
+"""Where a verifier works. `inline`: Python in this process. `elsewhere`: it waits for other processes or servers, so that
+answers are judged while others are still being written. `device`: a model in this process, which wants whole batches."""
+
+
 class VerifierConfig(Config):
     """Base of every signal. Its name in the report is its key in the recipe's `rewards` table."""
 
     wrong: ClassVar[float | None] = None
     """Up to this value an answer is wrong, where the part says right or wrong and 1 is right. None: it grades, and no
     value of it means wrong."""
-
+    runs: ClassVar[Runs] = "inline"
+    """Where it works."""
     kind: str
     name: str = ""
     """Name of the part; filled from the recipe's key."""
@@ -75,6 +81,7 @@ class VerifierConfig(Config):
 class FunctionRewardConfig(VerifierConfig):
     """A plain Python function with TRL's signature `(prompts, completions, **columns) -> list[float | None]`."""
 
+    runs: ClassVar[Runs] = "elsewhere"
     kind: Literal["function"] = "function"
     path: str
     """`module:function` or `file.py:function`."""
@@ -94,7 +101,6 @@ class RandomVerifierConfig(VerifierConfig):
     """A seeded coin instead of a verdict: the negative control of a learning experiment."""
 
     wrong = 0.0
-
     kind: Literal["random"] = "random"
     probability: float = Field(default=0.5, gt=0.0, lt=1.0)
     """Chance of 1."""
@@ -112,7 +118,6 @@ class SpctVerifierConfig(VerifierConfig):
     """Trains a generative reward model: 1 where its scores agree with the label, else -1 (DeepSeek-GRM)."""
 
     wrong = -1.0
-
     kind: Literal["spct"] = "spct"
 
     def build(self) -> Verifier:

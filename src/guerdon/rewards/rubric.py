@@ -19,7 +19,7 @@ from guerdon.core.errors import PluginError, RolloutFailure, UserError
 from guerdon.core.metrics import Max, Mean, Metric
 from guerdon.core.types import Evidence, Failure, Part, Rollout, RolloutGroup, Score, ScoredGroup
 from guerdon.rewards.calibration import Calibration
-from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.config import Runs, VerifierConfig
 from guerdon.rewards.rubric_config import Rewards, RubricConfig
 from guerdon.rewards.signal import spread
 from guerdon.rewards.tree import RewardTree
@@ -60,8 +60,12 @@ class Rubric:
             return self
         return Rubric({name: entry for name, entry in self.verifiers.items() if name not in names})
 
+    def runs(self, where: Runs) -> bool:
+        """Whether some part works there."""
+        return any(config.runs == where for config, _ in self.verifiers.values())
+
     async def score(self, groups: Sequence[RolloutGroup]) -> list[ScoredGroup]:
-        """Score every rollout of every group.
+        """Score every rollout of every group, each group by itself: several calls give what one gives.
 
         Raises:
             PluginError: a verifier returned something that is no verdict; it is named.

@@ -46,6 +46,13 @@ class RolloutConfig(SamplingConfig):
     """Most rows decoded at once."""
     dynamic_sampling_rounds: int = Field(default=0, ge=0)
     """Up to so many times per step, groups without a learning signal are replaced by new problems (DAPO)."""
+    staleness: int = Field(default=0, ge=0)
+    """Steps by which the sampler's weights lag, so that sampling, scoring and learning overlap; 0: they take turns. Above
+    0, `algorithm.importance_sampling_correction` is needed."""
+    device: str | None = None
+    """Where sampling computes (`staleness` above 0), for example `cuda:1`; left out: where the policy learns."""
+    num_threads: int | None = Field(default=None, ge=1)
+    """Cores that sampling computes on while the policy learns (`staleness` above 0); left out: as many as learning."""
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:

@@ -6,6 +6,7 @@ their places. There is no second copy of the weights, so the sampler cannot be s
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -41,12 +42,21 @@ class _Row:
     """Once it has been told."""
 
 
+class StoppedError(RuntimeError):
+    """An engine was told to stop while it was decoding."""
+
+
 class LocalEngine:
     """`Engine` on a `Policy`; see the module docstring."""
 
     def __init__(self, policy: Policy, *, max_batch_rows: int = 256) -> None:
         self.policy = policy
         self.max_batch_rows = max_batch_rows
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """From another thread, for good: what is being generated ends at its next token with a `StoppedError`."""
+        self._stopped.set()
 
     @property
     def version(self) -> int:
@@ -77,6 +87,8 @@ class LocalEngine:
         decoder = decoder_of(self.policy, alive[0].request.sampling.max_completion_length)
         token_N = self._draw(alive, head, decoder.begin(_prompts(alive)))
         while waiting or not all(row.stop for row in alive):
+            if self._stopped.is_set():
+                raise StoppedError("the engine was stopped")
             if done:
                 self._tell(alive, done)
             if sum(row.stop is not None for row in alive) >= max(1, RENEWED_SHARE * len(alive)):

@@ -20,6 +20,7 @@ from guerdon.models.loading import load_policy
 from guerdon.models.policy import Policy
 from guerdon.rewards.calibration import Calibration
 from guerdon.rewards.rubric import Rubric
+from guerdon.rollout.background import Background
 from guerdon.rollout.local import LocalEngine
 from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.checkpoint import Checkpoint, CheckpointStore
@@ -32,12 +33,13 @@ from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
 from guerdon.run.opening import interrupts, open_folder, unsolved
 from guerdon.run.own_reward import train_own_reward_model
+from guerdon.run.pipeline import pipelined
 from guerdon.run.progress import Display
 from guerdon.run.references import References, shaped_judges
 from guerdon.run.replay import read_rollouts
 from guerdon.run.reward_setup import stage_problems
 from guerdon.run.sinks import open_sinks
-from guerdon.run.source import DemonstrationSource, ReplaySource, RolloutSource, Source
+from guerdon.run.source import DemonstrationSource, More, ReplaySource, RolloutSource, Source, streams
 from guerdon.run.stage import Stage, StageSettings, policy_packer
 from guerdon.train import algorithms
 from guerdon.train.config import AlgorithmConfig, OptimConfig
@@ -83,6 +85,8 @@ class _Run:
     rubric: Rubric
     split: Split
     evaluator: Evaluator
+    background: Background
+    """Samples where groups are scored as they end."""
     interrupted: Callable[[], bool]
     resumed: Checkpoint | None
     evals: list[Mapping[str, Any]] = field(default_factory=list)
@@ -116,7 +120,10 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
         for sink in sinks:
             stack.callback(sink.close)
         policy = _policy(config, display)
-        rollouter = Rollouter(policy, LocalEngine(policy, max_batch_rows=config.rollout.max_batch_rows))
+        engine = LocalEngine(policy, max_batch_rows=config.rollout.max_batch_rows)
+        background = Background(stop=engine.stop)
+        stack.callback(background.close)
+        rollouter = Rollouter(policy, engine)
         yield _Run(
             folder=folder,
             keeper=Keeper(store, policy),
@@ -129,6 +136,7 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
             evaluator=Evaluator(
                 rollouter, evaluated, config.eval, config.rollout, problems=split.eval, seed=config.seed
             ),
+            background=background,
             interrupted=stack.enter_context(interrupts(display)),
             resumed=resumed,
             evals=folder.read_evals(),
@@ -209,7 +217,11 @@ async def _train(run: _Run, config: RunConfig, options: RunOptions, name: str) -
     if run.resumed and run.resumed.state["stage"] == name:
         run.keeper.restore(stage, run.resumed)
     run.display.begin(name, stage.settings.max_steps, done=stage.progress.step)
-    await train(stage)
+    try:
+        await train(stage)
+    finally:
+        if stage.pipeline:
+            stage.pipeline.close()
     if lost := stage.nothing_learned():
         _teller(run, name)(stage.progress.step, "nothing_learned", lost)
     stage.learner.close()
@@ -322,17 +334,26 @@ def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) ->
         return ReplaySource(dict(read_rollouts(options.replay)))
     run.rubric.check()
     keep_versions(run.rubric, run.folder, is_resumed=True)  # by now the run's own reward model is there too
-    seed = derive_seed(config.seed, "grpo")
-    return RolloutSource(
-        run.rollouter,
-        run.rubric,
-        config.rollout,
-        seed=seed,
-        feed=feed,
-        keep=run.folder.write_calibration,
-        by_part=algorithms.resolve(config.algorithm).by_part,
-        references=_references(run, config),
-    )
+    by_part = algorithms.resolve(config.algorithm).by_part
+    references = _references(run, config)
+
+    def source(rollouter: Rollouter, background: Background | None, more: More) -> RolloutSource:
+        return RolloutSource(
+            rollouter,
+            run.rubric,
+            config.rollout,
+            seed=derive_seed(config.seed, "grpo"),
+            more=more,
+            pool=feed.problems,
+            keep=run.folder.write_calibration,
+            by_part=by_part,
+            references=references,
+            background=background,
+        )
+
+    if config.rollout.staleness:
+        return pipelined(run.policy, run.rubric, source, config=config, feed=feed)
+    return source(run.rollouter, run.background if streams(run.rubric) else None, feed.take)
 
 
 def _settings(config: RunConfig, name: str) -> StageSettings:

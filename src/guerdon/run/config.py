@@ -24,7 +24,7 @@ from guerdon.rollout.config import RolloutConfig
 from guerdon.run.config_rm import RewardStageConfig, label_problems, own_judges, verdict_problems
 from guerdon.run.settings import RunSettings
 from guerdon.train.config import AlgorithmConfig, SftConfig, TrainConfig
-from guerdon.train.table import resolve_row
+from guerdon.train.table import Row, resolve_row
 
 Stage = Literal["sft", "rm", "grpo"]
 
@@ -108,8 +108,9 @@ class RunConfig(RunSettings):
     def _consistent(self) -> Self:
         issues = self.rubric.issues()
         problems: list[str] = []
+        row: Row | None = None
         try:
-            resolve_row(self.algorithm)
+            row = resolve_row(self.algorithm)
         except ConfigError as error:
             problems += error.problems
         if self.model.lora and self.model.lora.dropout:
@@ -121,6 +122,7 @@ class RunConfig(RunSettings):
             problems.append("rewards: at least one part needs a weight other than 0")
         problems += self._accuracy_problems() if self.eval.num_problems else ()
         problems += self._reward_stage_problems()
+        problems += self._staleness_problems(row)
         issues += [Issue.parse(problem) for problem in problems]
         issues += self._monitor_issues()
         if issues:
@@ -160,6 +162,29 @@ class RunConfig(RunSettings):
         if self.stages[-1] == "rm":
             yield "stages: ends with rm; a reward model alone is for: guerdon rm train RECIPE"
         yield from label_problems(self)
+
+    def _staleness_problems(self, row: Row | None) -> Iterator[str]:
+        """Older samples need a correction, and nothing that compares with weights of another time."""
+        lag = self.rollout.staleness
+        if not lag:
+            for name in ("device", "num_threads"):
+                if getattr(self.rollout, name) is not None:
+                    yield (
+                        f"rollout.{name}: while staleness is 0, sampling and learning take turns on the same weights; set "
+                        "rollout.staleness, or remove the key"
+                    )
+            return
+        if row and row.importance_sampling_correction == "none":
+            yield (
+                f"rollout.staleness: {lag}, but nothing corrects for samples of older weights; set "
+                'algorithm.importance_sampling_correction = "truncate" (or "mask"), or staleness = 0'
+            )
+        for name, part in self.rewards.items():
+            if getattr(part, "shaping", ()):
+                yield (
+                    f"rollout.staleness: {lag}, but rewards.{name}.shaping samples its references between the steps; "
+                    "set staleness = 0, or remove shaping"
+                )
 
     def _monitor_issues(self) -> Iterator[Issue]:
         """A probe must exist and stay out of the reward: one that is learned from is a probe no more."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from guerdon.core.types import Judge
-from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.config import Runs, VerifierConfig
 
 
 class GenerativeConfig(VerifierConfig):
     """A generative reward model, in this process: it critiques and scores in words, several times; in [-1, 1]."""
 
+    runs: ClassVar[Runs] = "device"
     kind: Literal["generative"] = "generative"
     path: str
     """A policy's folder, or a run folder of `guerdon train` on data of kind `critiques`."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from guerdon.core.errors import ModelError
 from guerdon.core.types import Judge
-from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.config import Runs, VerifierConfig
 from guerdon.rewards.shaping import ShapingName
 
 EnsembleName = Literal["trained", "mean", "mean_minus_variance", "worst_case"]
@@ -19,6 +19,7 @@ EnsembleName = Literal["trained", "mean", "mean_minus_variance", "worst_case"]
 class RewardModelConfig(VerifierConfig):
     """A trained reward model, in this process: its score in [-1, 1]."""
 
+    runs: ClassVar[Runs] = "device"
     kind: Literal["reward_model"] = "reward_model"
     path: str | None = None
     """A reward model's folder, a run folder of `guerdon rm train`, or a sequence classifier with one label. Left out:

@@ -38,6 +38,8 @@ class Keeper:
             tensors = {**stage.learner.state_tensors(), **(stage.guard.tensors() if stage.guard else {})}
             tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
             save_file(tensors, folder / "optimizer.safetensors")
+            if stage.pipeline and not stage.progress.is_stopped:
+                stage.pipeline.save(folder)
 
         state: dict[str, Json] = {
             "stage": stage.settings.name,
@@ -70,3 +72,5 @@ class Keeper:
         )
         if stage.guard and "monitor" in state:
             stage.guard.restore(state["monitor"], tensors)
+        if stage.pipeline:
+            stage.pipeline.restore(checkpoint.path)

@@ -59,10 +59,7 @@ def read_rollouts(run_folder: Path, stage: str = "grpo") -> Iterator[tuple[int, 
                 f"{completions_file(run_folder, stage, expected)}: missing, but step {step} is there; "
                 "a replay needs every step from 1 on"
             )
-        path = completions_file(run_folder, stage, step)
-        groups = [scored for _, scored in _read_groups(path)]
-        _require_logprobs(path, groups)
-        yield step, groups
+        yield step, read_groups(completions_file(run_folder, stage, step))
 
 
 def read_evaluation(run_folder: Path, label: str) -> dict[str, list[ScoredGroup]]:
@@ -75,6 +72,17 @@ def read_evaluation(run_folder: Path, label: str) -> dict[str, list[ScoredGroup]
     for mode, scored in _read_groups(evaluation_file(run_folder, label)):
         found.setdefault(mode or "sampled", []).append(scored)
     return found
+
+
+def read_groups(path: Path) -> list[ScoredGroup]:
+    """The scored groups of one file, in order.
+
+    Raises:
+        DataError: it is damaged, or log-probs were not recorded.
+    """
+    groups = [scored for _, scored in _read_groups(path)]
+    _require_logprobs(path, groups)
+    return groups
 
 
 def _recorded_steps(run_folder: Path, stage: str) -> list[int]:

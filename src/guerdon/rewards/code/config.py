@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from guerdon.core.types import Judge
-from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.config import Runs, VerifierConfig
 
 
 class CodeVerifierConfig(VerifierConfig):
     """1 if the program passes every test, in a sandbox; a share of `partial` if it passes some."""
 
     wrong = 0.0
-
+    runs: ClassVar[Runs] = "elsewhere"
     kind: Literal["code"] = "code"
     language: Literal["python", "c", "cpp", "javascript", "bash"] = "python"
     """What candidates are written in; others than Python are tested by standard input and output."""

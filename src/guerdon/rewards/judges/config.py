@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from guerdon.core.types import Judge
-from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.config import Runs, VerifierConfig
 from guerdon.rewards.http import Patience
 
 
 class ServedConfig(VerifierConfig):
     """What every served judge needs."""
 
+    runs: ClassVar[Runs] = "elsewhere"
     when_missing: Literal["mask", "skip"] = "mask"
     """As for every verifier: an answer that the server could not score is left out of its group (`mask`), or the other
     parts decide (`skip`)."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from guerdon.core.types import Judge, Verifier
-from guerdon.rewards.config import VerifierConfig
+from guerdon.rewards.config import Runs, VerifierConfig
 
 
 class MathVerifierConfig(VerifierConfig):
     """1 if the final answer equals the target, as a value of the target's type, else 0."""
 
     wrong = 0.0
-
     kind: Literal["math"] = "math"
     extract: Literal["auto", "answer_tag", "boxed", "hash", "answer_is", "last_number"] = "auto"
     """Where the answer stands: `<answer>` tags, `\\boxed{}` or `\\fbox{}`, after `####`, after "the answer is", the last
@@ -63,7 +62,7 @@ class SecondOpinionConfig(VerifierConfig):
     """
 
     wrong = 0.0
-
+    runs: ClassVar[Runs] = "elsewhere"
     kind: Literal["second_opinion"] = "second_opinion"
     weight: float = 0.0
     """Weight in the rubric's sum; 0, the default, only records the opinion."""

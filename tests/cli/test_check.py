@@ -122,6 +122,7 @@ def test_a_file_without_a_first_row(
 
 
 RECIPE = """
+stages = ["grpo"]
 [data.train]
 kind = "jsonl"
 path = "{path}"
@@ -159,6 +160,21 @@ def test_the_recipes_own_reward_settings_are_used(tmp_path: Path, capsys: pytest
     code, out, _ = check(capsys, str(recipe(tmp_path, rows + many(20), "boxed")))
     assert code == 2
     assert "worked solution does not score 1" in out
+
+
+def test_an_sft_stage_without_worked_solutions_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recipe(tmp_path, many(40))
+    solved = [{**row, "solution": f"#### {row['answer']}"} for row in many(40)]
+    code, out, _ = check(capsys, str(path), "--set", 'stages=["sft", "grpo"]')
+    assert code == 2
+    assert re.search(r"data.train: (\d+) of \1 problems have no worked solution for stage sft", out)
+    assert "give every row a column `solution`" in out
+    assert 'leave the stage out: stages = ["grpo"]' in out
+    assert out.endswith("1 problem\n")
+    recipe(tmp_path, solved)
+    assert check(capsys, str(path), "--set", 'stages=["sft", "grpo"]')[0] == 0
 
 
 def test_no_data_checks_the_recipe_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -294,8 +310,8 @@ def test_every_set_of_a_mixture_is_checked(tmp_path: Path, capsys: pytest.Captur
     )
     recipe = tmp_path / "mine.toml"
     recipe.write_text(
-        f'[data.train.good]\nkind = "jsonl"\npath = "{good}"\n[data.train.bad]\nkind = "jsonl"\npath = "{bad}"\n'
-        "[rewards.math]\n"
+        f'stages = ["grpo"]\n[data.train.good]\nkind = "jsonl"\npath = "{good}"\n[data.train.bad]\n'
+        f'kind = "jsonl"\npath = "{bad}"\n[rewards.math]\n'
     )
     code, out, _ = check(capsys, str(recipe))
     assert code == 2
@@ -309,7 +325,7 @@ def test_what_no_part_can_prove_is_said_to_be_unproved(
     rows = write(tmp_path / "rows.jsonl", many(30))
     recipe = tmp_path / "mine.toml"
     recipe.write_text(
-        f'[data.train]\nkind = "jsonl"\npath = "{rows}"\n[rewards.style]\nkind = "format"\n'
+        f'stages = ["grpo"]\n[data.train]\nkind = "jsonl"\npath = "{rows}"\n[rewards.style]\nkind = "format"\n'
         "[eval]\nnum_problems = 0\n"
     )
     code, out, _ = check(capsys, str(recipe))
@@ -323,7 +339,7 @@ def test_rows_that_no_answer_can_get_a_reward_for_are_counted(
     rows = [*many(30), {"question": "Pick a lock", "harmful": True}, {"question": "Write a poem"}]
     recipe = tmp_path / "mine.toml"
     recipe.write_text(
-        f'[data.train]\nkind = "jsonl"\npath = "{write(tmp_path / "rows.jsonl", rows)}"\n'
+        f'stages = ["grpo"]\n[data.train]\nkind = "jsonl"\npath = "{write(tmp_path / "rows.jsonl", rows)}"\n'
         '[rewards.harmless]\nkind = "refusal"\ncolumn = "harmful"\n[rewards.style]\nkind = "format"\n'
         '[reward.gate]\ncondition = "harmless"\nthen = "style"\n[eval]\nnum_problems = 0\n'
     )

@@ -41,11 +41,32 @@ def test_good_preferences_pass_and_their_length_bias_is_told(
     assert (code, err) == (0, "")
     assert "layout pairs, 5 rows, 5 pairs" in out
     assert "5 prompts, 0 ties, 0 with a margin; 5 by human" in out
-    assert (
-        "the chosen side is the longer one in 100.0 % (56.6 to 100.0) of 5 pairs: length alone explains"
-        in out
-    )
+    assert "the chosen side is the longer one in 100.0 % (56.6 to 100.0) of 5 pairs\n" in out
     assert out.endswith("all good\n")
+
+
+@pytest.mark.parametrize(
+    ("longer", "shorter", "equal", "explains"),
+    [
+        (60, 0, 0, True),
+        (0, 60, 0, True),  # the shorter one is better: length explains it too
+        (60, 40, 0, False),  # 60 %, 50 to 69
+        (39, 61, 0, False),
+        (19, 0, 0, False),  # too few to say
+        (30, 0, 40, False),  # most pairs are of one length
+    ],
+)
+def test_length_explains_what_its_interval_supports(
+    longer: int, shorter: int, equal: int, explains: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = [("good!", "bad")] * longer + [("good", "worse")] * shorter + [("best", "good")] * equal
+    content: list[dict[str, object]] = [
+        {**row, "chosen": chosen, "rejected": rejected}
+        for row, (chosen, rejected) in zip(rows(len(sides)), sides, strict=True)
+    ]
+    out = check(capsys, write(tmp_path / "p.jsonl", content))[1]
+    assert "the chosen side is the longer one in" in out
+    assert ("length alone explains most of it" in out) is explains
 
 
 def test_bad_rows_and_contradictions_are_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
+def test_a_file_with_rewards_alone_scores_too(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "alone.toml").write_text('[rewards.math]\nextract = "hash"\n')
+    args = ["score", "in.jsonl", "--recipe", "alone.toml", "--target-column", "gold", "--output", "out.jsonl"]
+    assert main(args) == 0, capsys.readouterr().err
+    rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [row["value"] for row in rows] == [1.0, 0.0, None]
+
+
 def cells(out: str, first: str) -> list[str]:
     return next(line.split() for line in out.splitlines() if line.startswith(first))
 

@@ -45,6 +45,21 @@ def test_a_wrong_recipe_is_told_before_torch_is_needed(capsys: pytest.CaptureFix
     assert "did you mean 'max_steps'" in capsys.readouterr().err
 
 
+def test_a_run_that_has_nothing_to_imitate_is_refused_before_it_has_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f'{{"prompt": "{n} + 1", "answer": "{n + 1}"}}\n' for n in range(40)))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        f'output_dir = "{tmp_path}/runs"\n[model]\nsource = "builtin:tiny"\n'
+        f'[data.train]\nkind = "jsonl"\npath = "{rows}"\n[rewards.math]\n'
+    )
+    assert main(["train", str(recipe)]) == 2
+    assert "problems have no worked solution for stage sft to imitate" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_resuming_what_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--resume", str(tmp_path)]) == 2
     assert "not a run folder" in capsys.readouterr().err

@@ -49,6 +49,24 @@ def test_without_nodes_it_is_todays_weighted_sum() -> None:
     assert config.issues() == []
 
 
+def test_what_means_wrong_goes_up_the_tree() -> None:
+    rewards = {"math": {}, "honesty": {}, "format": {}, "rm": {"kind": "function", "path": "a:b"}}
+    reward = {
+        "total": {"kind": "gate", "condition": "rm", "then": "routed"},
+        "routed": {"kind": "route", "cases": {"yes": "mix", "no": "rm"}},
+        "mix": {"kind": "sum", "of": {"hard": 1.0, "honesty": 0.5}},
+        "hard": {"kind": "conditional", "hard": "math", "easy": "rm"},
+    }
+    config = parsed(reward, {**rewards, "format": {"weight": 0.0}})
+    with_answer = Problem(id="p", messages=(), target="4")
+    nodes = {"hard": 0.0, "mix": -0.5, "routed": -0.5, "total": -0.5}
+    parts = {"math": 0.0, "honesty": -1.0, "format": 0.0}
+    assert config.wrongs(with_answer) == {**parts, **nodes}
+    assert config.wrongs(Problem(id="p", messages=())) == {**parts, "hard": 0.0, "mix": -0.5}
+    ranked = parsed({**reward, "calibrate": {"math": "rank"}}, {**rewards, "format": {"weight": 0.0}})
+    assert ranked.wrongs(with_answer) == parts, "0 on a scale is the average"
+
+
 def test_a_verdict_is_another_part_and_a_rule() -> None:
     model = {"kind": "reward_model", "path": "runs/rm"}
 
@@ -153,6 +171,18 @@ def test_all_mistakes_at_once() -> None:
     assert len(found) == 4
     for part in ("reward.a.of.format", "reward.format: a part", "reward.a.of: no part", "b -> b"):
         assert any(part in line for line in found), part
+
+
+def test_what_nobody_uses_is_no_mistake_of_its_own_after_a_wrong_name_or_a_cycle() -> None:
+    typo = {"total": {"kind": "gate", "condition": "format", "then": "mxi"}, "mix": GOOD["mix"]}
+    assert problems(typo) == ["reward.total.then: no part and no node 'mxi' (did you mean 'mix'?)"]
+    assert problems({"sum": {"of": {"mth": 1.0, "format": 1.0, "style": 1.0}}}) == [
+        "reward.sum.of: no part and no node 'mth' (did you mean 'math'?)"
+    ]
+    cycle = {"a": {"kind": "minimum", "of": ["b", "math"]}, "b": {"kind": "minimum", "of": ["a", "math"]}}
+    assert problems(cycle) == ["reward.a: a cycle: a -> b -> a"]
+    weighed = problems(cycle, {"math": {"weight": 0.5}})
+    assert len(weighed) == 2, "what is wrong by itself is told all the same"
 
 
 def test_a_scaled_part_needs_a_name_of_its_own() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from factories import scored_group
 from guerdon.core.metrics import values
 from guerdon.core.types import Part, Score, ScoredGroup
+from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.signal import account, describe, has_signal, signal_of, spread
 
 
@@ -36,6 +38,44 @@ def group(rewards: list[float | None], *, truncated: list[int] | None = None) ->
 def test_every_group_has_its_reason(rewards: list[float | None], truncated: list[int], reason: str) -> None:
     assert signal_of(group(rewards, truncated=truncated)) == reason
     assert has_signal(group(rewards, truncated=truncated)) == (reason == "learning")
+
+
+def parted(*rows: dict[str, tuple[float, float]]) -> ScoredGroup:
+    """Rollouts by part: (value, weight)."""
+    found = scored_group("a", [math.fsum(v * w for v, w in row.values()) for row in rows])
+    scores = tuple(
+        Score(value=score.value, parts=tuple(Part(name=n, value=v, weight=w) for n, (v, w) in row.items()))
+        for score, row in zip(found.scores, rows, strict=True)
+    )
+    return dataclasses.replace(found, scores=scores)
+
+
+def test_only_what_says_right_or_wrong_can_be_all_right_or_all_wrong() -> None:
+    wrongs = RubricConfig.parse(
+        {"rewards": {"math": {}, "rm": {"kind": "function", "path": "a:b"}, "honesty": {}}}
+    ).wrongs
+    for name, value, said in [
+        ("math", 0.0, "all_wrong"),
+        ("math", 1.0, "all_right"),
+        ("rm", 0.0, "all_equal"),
+        ("rm", -1.0, "all_equal"),
+        ("rm", 1.0, "all_equal"),
+        ("honesty", -1.0, "all_wrong"),
+        ("honesty", 0.0, "all_equal"),
+    ]:
+        made = parted(*[{name: (value, 1.0)}] * 2)
+        assert signal_of(made, wrongs=wrongs) == said, (name, value)
+        counts = values(account([made], wrongs=wrongs))
+        assert counts[f"signal/groups_{said}"] == 1.0
+
+
+def test_the_heaviest_part_says_what_the_group_is() -> None:
+    wrong = parted(*[{"math": (0.0, 1.0), "format": (1.0, 0.2)}] * 2)
+    assert signal_of(wrong) == "all_wrong", "the format has earned its share"
+    graded = parted(*[{"math": (1.0, 1.0), "rm": (-1.0, 1.5)}] * 2)
+    assert signal_of(graded, wrongs=lambda problem: {"math": 0.0}) == "all_equal"
+    outweighed = parted(*[{"math": (1.0, 1.0), "short": (-2.0, 0.5)}] * 2)
+    assert signal_of(outweighed) == "all_equal", "a right answer that was too long: the reward is 0"
 
 
 def test_no_rollout_at_all_is_failed() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from guerdon.core.errors import UserError
 from guerdon.core.types import Evidence, Message, Part, Problem, Score, from_json, to_json
+from guerdon.rewards.calibration import Rank
 from guerdon.rewards.learned import LearnedWeights
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.rewards.tree import RewardTree
@@ -246,6 +247,28 @@ def test_a_node_is_calibrated_after_its_parts() -> None:
     assert top.value == pytest.approx(2**0.5)
     assert weights(top) == {"sum_zscore": 1.0}
     assert json.loads(json.dumps(found.to_json()))
+
+
+def test_a_scale_is_made_of_the_rollouts_that_a_route_leads_to_its_part() -> None:
+    reward = {"route": {"cases": {"yes": "math", "no": "rm"}}, "calibrate": {"rm": "rank", "route": "zscore"}}
+    made = tree(reward, "math", "rm")
+    sums = [(PROBLEM, parts({"math": 1.0, "rm": value})) for value in (90.0, 91.0, 92.0, 93.0)]
+    found = made.fit([*sums, *((OPEN, parts({"math": None, "rm": value})) for value in (1.0, 2.0, 3.0))])
+    assert isinstance(found.scales["rm"], Rank)
+    assert found.scales["rm"].reference == (1.0, 2.0, 3.0)
+    assert found.scales["route"].count == 7, "the root counts everywhere"
+    with pytest.raises(UserError, match=r"reward.calibrate.rm: no route leads a training problem to rm"):
+        made.fit(sums)
+
+
+def test_a_scale_of_a_part_that_is_only_recorded_is_made_of_all_rollouts() -> None:
+    rewards = {"math": {"kind": "random"}, "rm": {"kind": "random", "weight": 0.0}}
+    reward = {"route": {"cases": {"yes": "math"}}, "calibrate": {"rm": "rank"}}
+    made = RewardTree(RubricConfig.parse({"rewards": rewards, "reward": reward}))
+    found = made.fit(
+        [(problem, parts({"math": 1.0, "rm": v})) for problem, v in ((PROBLEM, 1.0), (OPEN, 2.0))]
+    )
+    assert found.scales["rm"].count == 2
 
 
 def test_only_calibration_and_no_nodes() -> None:

@@ -115,6 +115,14 @@ def test_a_run_leaves_its_records_and_a_model_with_its_results(whole: Path) -> N
     assert not [name for name in metrics if name.startswith(("rewards/", "completions/"))]
 
 
+def test_without_prompts_for_samples_nothing_is_said_of_them(tmp_path: Path) -> None:
+    quick = ("--set", "train.max_steps=1", "--set", "eval.before=false")
+    done = run(tmp_path, *quick, "--set", "eval.num_sample_prompts=0")
+    assert done.returncode == 0, done.stderr
+    assert "sample" not in done.stdout + done.stderr
+    assert "samples of the policy: 1/1" in run(tmp_path, *quick).stderr
+
+
 def test_a_killed_run_ends_as_one_never_interrupted(whole: Path, tmp_path: Path) -> None:
     folder = killed_after_two_steps(tmp_path)
     done = run(tmp_path, "--resume", str(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,17 @@ def test_pairs_that_teach_nothing_are_left_out_and_counted() -> None:
     assert {row.name for row in found.rows} >= {GATE, CONTROL, FITTED, "has_a alone", "has_b alone"}
     with pytest.raises(DataError, match=r"0 comparisons to learn from .*left out: 1 ties"):
         fit_weights(REWARDS, PARTS, [tie])
+
+
+def test_a_part_that_lacks_what_it_needs_is_named_with_what_helps() -> None:
+    rewards = RubricConfig.parse({"rewards": {"math": {}, "has_a": {"kind": "regex", "pattern": "a"}}})
+    with pytest.raises(DataError) as caught:
+        fit_weights(rewards, ("math", "has_a"), pairs(20))
+    told = str(caught.value)
+    assert "left out: 20 pairs that math could not score" in told
+    assert re.search(r"rewards.math says: .* has no target; give pairs that it can score$", told)
+    with pytest.raises(DataError, match=r"give more pairs, or another --held-out$"):
+        fit_weights(REWARDS, PARTS, [])
 
 
 def test_which_parts_are_mixed() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -8,13 +9,34 @@ from pathlib import Path
 import pytest
 
 from guerdon.core.errors import ConfigError
-from guerdon.run.opening import check_compatible, interrupts, open_folder
+from guerdon.run.config import RunConfig
+from guerdon.run.opening import check_compatible, interrupts, open_folder, unsolved
 from guerdon.run.progress import Display
 from guerdon.run.settings import RunSettings
 
 
 def settings(tmp_path: Path, **fields: object) -> RunSettings:
     return RunSettings.model_validate({"output_dir": str(tmp_path), "name": "x", **fields})
+
+
+def critic(preferences: dict[str, object], **fields: object) -> str:
+    data = {"kind": "critiques", "preferences": preferences}
+    table = {"data": {"train": data}, "rewards": {"spct": {}}, "eval": {"num_problems": 0}, **fields}
+    config = RunConfig.model_validate(table)
+    return unsolved(config, config.data.train.build(0))
+
+
+def test_what_stage_sft_cannot_imitate_is_told_with_what_helps(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    row = {"prompt": "Name a colour.", "chosen": "red", "rejected": "three", "chosen_critique": "fine"}
+    pairs.write_text(json.dumps(row) + "\n")
+    own: dict[str, object] = {"kind": "jsonl", "path": str(pairs)}
+    told = critic(own)
+    assert told.startswith("data.train: 1 of 1 problems have no worked critique for stage sft to imitate")
+    assert "for pairs of kind arith alone" in told
+    assert 'stages = ["grpo"]' in told
+    assert critic(own, stages=["grpo"]) == ""
+    assert critic({"kind": "arith", "num_pairs": 20}) == ""
 
 
 def test_a_second_run_of_a_recipe_never_touches_the_first(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from guerdon.run.recipe import (
     find_recipe,
     load_recipe,
     load_recipe_of,
+    load_rewards,
     load_run,
     parse_override,
     recipe_summary,
@@ -226,8 +227,8 @@ def test_mistakes_of_the_reward_table_come_with_all_others(recipe: Path) -> None
     assert found[0] == (
         "--set reward.gate.then=fromat: reward.gate.then: no part and no node 'fromat' (did you mean 'format'?)"
     )
-    assert "rewards.math: no node of [reward] uses it" in found[1]
-    assert "eval.accuracy" in found[2]
+    assert "eval.accuracy" in found[1]
+    assert len(found) == 2, "that nothing uses rewards.math now follows from the first"
     assert "reward.gate.thn: unknown key" in problems(recipe, "reward.gate.thn=math")[0]
     assert "reward.gate: a cycle: gate -> gate" in problems(recipe, "reward.gate.then=gate")[0]
 
@@ -309,6 +310,36 @@ def test_a_monitor_that_cannot_watch_is_refused(tmp_path: Path, monitor: str, sa
     with pytest.raises(ConfigError) as error:
         load_recipe(path)
     assert says in str(error.value)
+
+
+def test_rewards_alone_are_enough_to_score_with(recipe: Path, tmp_path: Path) -> None:
+    path = tmp_path / "alone.toml"
+    path.write_text("[rewards.math]\n[rewards.format]\n[reward.sum]\nof = { math = 1.0, format = 0.5 }\n")
+    rubric, whole = load_rewards(path, ["rewards.math.extract=boxed", "reward.sum.of.format=0.1"])
+    assert whole is None
+    assert rubric.weights() == {"math": 1.0, "format": 0.1, "sum": 0.0}
+    assert rubric.rewards["math"].extract == "boxed"  # type: ignore[attr-defined]
+    rubric, whole = load_rewards(recipe)
+    assert whole == load_recipe(recipe)
+    assert rubric == whole.rubric
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "told"),
+    [
+        ("[rewards.math]\n", "train.max_steps=3", "so of it only rewards and reward are read"),
+        ("[rewards.maths]\n", "seed=1", "did you mean 'math'?"),
+        ("[rewards.math]\n[evl]\n", "rewards.math.weight=2", "evl: unknown key (did you mean 'eval'?)"),
+        ("seed = 1\n", "seed=1", "no table [rewards.*]"),
+        ("[rewards.math]\n[data.train]\nkind = 'arith'\n", "train.max_step=3", "did you mean 'max_steps'"),
+    ],
+)
+def test_mistakes_of_what_only_scores_are_told(text: str, override: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "alone.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_rewards(path, [override])
+    assert told in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,25 @@ def test_reasons_are_counted_across_rows() -> None:
     assert reason.why == "problem … has no target"
 
 
+def test_a_reason_keeps_its_own_words_where_all_rows_have_them() -> None:
+    found = tally()
+    note = "0 of 4 votes could be read from m, version v1; no line 'Score: N'"
+
+    def add(name: str, said: str) -> None:
+        found.add({**row(name, None), "parts": [{"name": "math", "value": None, "evidence": {"note": said}}]})
+
+    add("m1", note)
+    add("e", note)  # an id of one letter does not take it out of every word
+    assert [reason.why for reason in found.reasons()] == [note]
+    add("7", note.replace("0 of 4", "1 of 4"))
+    assert [(reason.why, reason.rows) for reason in found.reasons()] == [
+        ("… of … votes could be read from m, version v1; no line '…'", 3)
+    ]
+    add("x", note.replace("0 of 4", "1 of 4"))
+    add("x", note)
+    assert "… of … votes" in found.reasons()[0].why, "once they differ they differ"
+
+
 def test_reasons_do_not_grow_without_bound() -> None:
     found = tally()
     for index in range(MAX_REASONS + 50):

@@ -323,13 +323,18 @@ def _write_split(config: RunConfig | PreferencesRunConfig) -> int:
     from guerdon.cli.table import write_line
     from guerdon.data.split import load_problems
     from guerdon.data.twins import find_leaks
+    from guerdon.run.config import RunConfig
+    from guerdon.run.opening import unsolved
 
     split = load_problems(config.data, config.seed)
     write_line(
         f"split  {len(split.train)} to train on, {len(split.eval)} held out "
         f"({split.num_duplicates} duplicates and {split.num_overlap} overlapping left out)"
     )
-    return write_leaks("leaks", find_leaks(split.train, split.eval))
+    why = unsolved(config, split.train) if isinstance(config, RunConfig) else ""
+    if why:
+        write_line(why)
+    return bool(why) + write_leaks("leaks", find_leaks(split.train, split.eval))
 
 
 COMMAND = Command(

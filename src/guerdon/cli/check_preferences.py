@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 10
 LENGTH_SKEW = 0.6
-"""A judge of length alone that is right more often has found most of what there is to learn."""
+"""A judge of length alone that is surely right more often has found most of what there is to learn."""
+MIN_UNEVEN = 20
+"""Fewer pairs of different length say nothing of a whole set."""
 
 
 def has_preferences(row: Mapping[str, Any]) -> bool:
@@ -137,8 +139,10 @@ def _write_length(seen: Audit) -> None:
         share = seen.length_bias(name)
         if not share.num:
             continue
-        skew = max(share.value, 1 - share.value)
-        state = ": length alone explains most of it" if skew > LENGTH_SKEW else ""
+        count = seen.sources.total() if name is None else seen.sources[name]
+        skew = max(share.low, 1 - share.high)
+        tells = skew > LENGTH_SKEW and share.num >= max(MIN_UNEVEN, count / 2)
+        state = ": length alone explains most of it" if tells else ""
         whose = f" of {name}" if name else ""
         write_line(f"length  the chosen side{whose} is the longer one in {share} of {share.num} pairs{state}")
 

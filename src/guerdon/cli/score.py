@@ -33,7 +33,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "data", metavar="DATA", help="a .jsonl, .jsonl.gz or .parquet file with a column of answers"
     )
     how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--recipe", metavar="R", help="score with a recipe's rewards (file or shipped name)")
+    how.add_argument(
+        "--recipe", metavar="R", help="score with the [rewards] of a recipe (file or shipped name)"
+    )
     how.add_argument(
         "--verifier", metavar="A,B", help="score with these: a kind, math_verify, or file.py:function"
     )
@@ -95,7 +97,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def choose_rewards(args: argparse.Namespace) -> tuple[RubricConfig, RunConfig | None]:
-    """What to score with, and the recipe if it comes from one.
+    """What to score with, and the recipe if it comes from a whole one.
 
     Raises:
         ConfigError: every problem of the recipe or of the names.
@@ -103,22 +105,21 @@ def choose_rewards(args: argparse.Namespace) -> tuple[RubricConfig, RunConfig | 
     from guerdon.core.config import EntryError
     from guerdon.rewards.pruning import pruned
     from guerdon.rewards.rubric_config import RubricConfig
-    from guerdon.run.recipe import load_recipe
+    from guerdon.run.recipe import load_rewards
 
     if args.recipe:
-        recipe = load_recipe(args.recipe, args.overrides)
-        rewards = dict(recipe.rewards)
+        chosen, recipe = load_rewards(args.recipe, args.overrides)
     else:
         recipe = None
-        rewards = verifiers_by_name(args.verifier or args.compare, args.overrides)
-        if args.compare and len(rewards) < 2:
+        chosen = RubricConfig(verifiers_by_name(args.verifier or args.compare, args.overrides))
+        if args.compare and len(chosen.rewards) < 2:
             raise UserError(f"guerdon score: --compare {args.compare}: expected at least two, as a,b")
     for name in args.without:
-        if name not in rewards:
-            raise UserError(f"guerdon score: --without {name}: no such part; there are {', '.join(rewards)}")
-    if not rewards.keys() - set(args.without):
+        if name not in chosen.rewards:
+            parts = ", ".join(chosen.rewards)
+            raise UserError(f"guerdon score: --without {name}: no such part; there are {parts}")
+    if not chosen.rewards.keys() - set(args.without):
         raise UserError("guerdon score: no part is left to score with")
-    chosen = RubricConfig(rewards, recipe.reward if recipe else None)
     try:
         return pruned(chosen, args.without), recipe
     except EntryError as error:

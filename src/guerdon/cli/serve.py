@@ -21,7 +21,7 @@ MEBI = 1 << 20
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--recipe", metavar="R", help="serve a recipe's rewards (file or shipped name)")
+    how.add_argument("--recipe", metavar="R", help="serve the [rewards] of a recipe (file or shipped name)")
     how.add_argument(
         "--verifier", metavar="A,B", help="serve these: a kind, math_verify, or file.py:function"
     )

@@ -122,7 +122,9 @@ TRAINING = {
     "signal/groups_all_right": Term(
         "all right", "Groups in which every rollout earned the same high reward."
     ),
-    "signal/groups_all_wrong": Term("all wrong", "Groups in which every rollout earned the same low reward."),
+    "signal/groups_all_wrong": Term(
+        "all wrong", "Groups in which the heaviest part said wrong of every rollout."
+    ),
     "signal/groups_all_equal": Term("all equal", "Groups in which every rollout earned the same reward."),
     "signal/groups_unverifiable": Term("unverifiable", "Groups in which no reward could be determined."),
     "signal/groups_truncated": Term("truncated", "Groups that lost their signal to the token limit."),

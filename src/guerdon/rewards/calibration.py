@@ -153,6 +153,10 @@ def fit_scale(name: str, kind: str, values: Sequence[float | None]) -> Scale:
     """
     known = [value for value in values if value is not None]
     where = f"reward.calibrate.{name}"
+    if not values:
+        raise UserError(
+            f"{where}: no route leads a training problem to {name}; remove the key, or give such problems"
+        )
     if len(known) < 2:
         raise UserError(
             f"{where}: {name} has a value on {len(known)} of {len(values)} reference rollouts; needs two"

@@ -52,6 +52,9 @@ answers are judged while others are still being written. `device`: a model in th
 class VerifierConfig(Config):
     """Base of every signal. Its name in the report is its key in the recipe's `rewards` table."""
 
+    wrong: ClassVar[float | None] = None
+    """Up to this value an answer is wrong, where the part says right or wrong and 1 is right. None: it grades, and no
+    value of it means wrong."""
     runs: ClassVar[Runs] = "inline"
     """Where it works."""
     kind: str
@@ -97,6 +100,7 @@ class FunctionRewardConfig(VerifierConfig):
 class RandomVerifierConfig(VerifierConfig):
     """A seeded coin instead of a verdict: the negative control of a learning experiment."""
 
+    wrong = 0.0
     kind: Literal["random"] = "random"
     probability: float = Field(default=0.5, gt=0.0, lt=1.0)
     """Chance of 1."""
@@ -113,6 +117,7 @@ class RandomVerifierConfig(VerifierConfig):
 class SpctVerifierConfig(VerifierConfig):
     """Trains a generative reward model: 1 where its scores agree with the label, else -1 (DeepSeek-GRM)."""
 
+    wrong = -1.0
     kind: Literal["spct"] = "spct"
 
     def build(self) -> Verifier:

@@ -165,15 +165,19 @@ class Rubric:
         note = " ".join(notes[name].split())[:NOTE]
         return note if note.startswith(where) else f"{where}: {note}"
 
-    def calibrate(self, scored: Sequence[ScoredGroup]) -> list[ScoredGroup]:
+    def calibrate(
+        self, scored: Sequence[ScoredGroup], further: Sequence[ScoredGroup] = ()
+    ) -> list[ScoredGroup]:
         """Take these groups for the reference: fit the scales that the recipe asks for, and score the groups anew.
 
-        No verifier runs again.
+        No verifier runs again. `further` groups are of the reference only.
 
         Raises:
             UserError: a part has too few values here, or all equal.
         """
-        rollouts = [(group.group.problem, self._own(score)) for group in scored for score in group.scores]
+        rollouts = [
+            (group.group.problem, self._own(score)) for group in (*scored, *further) for score in group.scores
+        ]
         self.tree.fit(rollouts)
         return [
             dataclasses.replace(

@@ -6,6 +6,7 @@ classes of nodes (spec.py) are only loaded for a recipe that has some.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -140,12 +141,40 @@ class RubricConfig:
         """What can pay for the rollouts of this problem."""
         if self.root is None:
             return Reached(dict(self.rewards), ())
-        names = [self.root]
+        names = self._walked(self.root, problem)
+        ends = [name for name in names if name in self.nodes and not self.nodes[name].reads(problem)]
+        return Reached({name: part for name, part in self.rewards.items() if name in names}, tuple(ends))
+
+    def counts(self, name: str, problem: Problem) -> bool:
+        """Whether no route keeps this part or node from the rollouts of this problem."""
+        used = {child.name for node in self.nodes.values() for child in node.children()}
+        return self.root is None or name not in used or name in self._walked(self.root, problem)
+
+    def wrongs(self, problem: Problem) -> dict[str, float]:
+        """Up to which value each part or node means "wrong" of the rollouts of this problem; who only grades is left out.
+
+        A calibrated child only grades: its 0 is the average.
+        """
+        found = {name: part.wrong for name, part in self.rewards.items() if part.wrong is not None}
+        for name in self.order():
+            node = self.nodes[name]
+            shares = node.shares() or {}
+            below = {
+                child: found.get(child) if child not in self.calibrate else None
+                for child in node.decided_by(problem)
+            }
+            known = [shares.get(child, 1.0) * value for child, value in below.items() if value is not None]
+            if known and len(known) == len(below):
+                found[name] = math.fsum(known) if shares else min(known)
+        return found
+
+    def _walked(self, root: str, problem: Problem) -> list[str]:
+        """That node and all that it may need for this problem."""
+        names = [root]
         for name in names:  # grows while it is walked
             if name in self.nodes:
                 names += [child for child in self.nodes[name].reads(problem) if child not in names]
-        ends = [name for name in names if name in self.nodes and not self.nodes[name].reads(problem)]
-        return Reached({name: part for name, part in self.rewards.items() if name in names}, tuple(ends))
+        return names
 
     def issues(self) -> list[Issue]:
         """Every mistake of the tree, and of parts that read others; paths start at the recipe."""
@@ -183,12 +212,14 @@ def _issues(config: RubricConfig) -> Iterator[Issue]:
     for name, node in config.nodes.items():
         yield from (Issue(("reward", name, *issue.path), issue.message) for issue in node.problems())
     yield from _name_clashes(config)
-    yield from _unknown(config)
-    for path in _cycles(config.nodes):
-        yield Issue(("reward", path[0]), f"a cycle: {' -> '.join(path)}")
-    if config.nodes:
+    yield from _unknown_scales(config)
+    broken = [*_unknown_children(config)]
+    broken += [Issue(("reward", path[0]), f"a cycle: {' -> '.join(path)}") for path in _cycles(config.nodes)]
+    yield from broken
+    if config.nodes and not broken:  # else what nobody uses may only follow from that
         yield from _several_roots(config)
         yield from _idle_parts(config)
+    yield from _weighed_twice(config)
 
 
 def _name_clashes(config: RubricConfig) -> Iterator[Issue]:
@@ -201,13 +232,17 @@ def _name_clashes(config: RubricConfig) -> Iterator[Issue]:
             yield Issue(("reward", "calibrate", name), f"its scaled part would be {scaled!r}, which is taken")
 
 
-def _unknown(config: RubricConfig) -> Iterator[Issue]:
+def _unknown_children(config: RubricConfig) -> Iterator[Issue]:
     known = {*config.nodes, *config.rewards}
     for name, node in config.nodes.items():
         for child in node.children():
             if child.name not in known:
                 hint = did_you_mean(child.name, known - {name})
                 yield Issue(("reward", name, child.field), f"no part and no node {child.name!r}{hint}")
+
+
+def _unknown_scales(config: RubricConfig) -> Iterator[Issue]:
+    known = {*config.nodes, *config.rewards}
     for name in config.calibrate:
         if name not in known:
             yield Issue(
@@ -242,12 +277,17 @@ def _several_roots(config: RubricConfig) -> Iterator[Issue]:
 
 
 def _idle_parts(config: RubricConfig) -> Iterator[Issue]:
-    users = {child.name: name for name, node in config.nodes.items() for child in node.children()}
+    used = {child.name for node in config.nodes.values() for child in node.children()}
     for name, part in config.rewards.items():
-        if name not in users and part.weight:
+        if name not in used and part.weight:
             yield Issue(
                 ("rewards", name), "no node of [reward] uses it; use it, or set weight = 0 to only record it"
             )
-        elif name in users and part.weight != type(part).model_fields["weight"].default:
+
+
+def _weighed_twice(config: RubricConfig) -> Iterator[Issue]:
+    users = {child.name: name for name, node in config.nodes.items() for child in node.children()}
+    for name, part in config.rewards.items():
+        if name in users and part.weight != type(part).model_fields["weight"].default:
             what = f"{part.weight:g}, but [reward] has nodes, and those weigh the parts"
             yield Issue(("rewards", name, "weight"), f"{what} (reward.{users[name]}); remove this key")

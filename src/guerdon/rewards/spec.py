@@ -67,6 +67,10 @@ class NodeConfig(Config):
         """Names of the children that it may need for the rollouts of this problem."""
         return tuple(child.name for child in self.children())
 
+    def decided_by(self, problem: Problem) -> tuple[str, ...]:
+        """Names of the children that make its value right or wrong for the rollouts of this problem."""
+        return self.reads(problem)
+
     def problems(self) -> tuple[Issue, ...]:
         """What is wrong with its own numbers; paths start at the node."""
         return ()
@@ -188,6 +192,10 @@ class GateConfig(NodeConfig):
         closed = (Child("otherwise", self.otherwise),) if isinstance(self.otherwise, str) else ()
         return (Child("condition", self.condition), Child("then", self.then), *closed)
 
+    def decided_by(self, problem: Problem) -> tuple[str, ...]:
+        """What it has when open or closed; the condition only chooses."""
+        return (self.then, self.otherwise) if isinstance(self.otherwise, str) else (self.then,)
+
     def build(self) -> Node:
         """The node."""
         from guerdon.rewards.tree import GateNode
@@ -211,6 +219,10 @@ class ConditionalConfig(NodeConfig):
     def children(self) -> tuple[Child, ...]:
         """As for every node."""
         return Child("hard", self.hard), Child("easy", self.easy)
+
+    def decided_by(self, problem: Problem) -> tuple[str, ...]:
+        """The hard child."""
+        return (self.hard,)
 
     def problems(self) -> tuple[Issue, ...]:
         """One child in both places."""

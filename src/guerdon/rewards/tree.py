@@ -208,6 +208,9 @@ class RewardTree:
     def fit(self, rollouts: Sequence[tuple[Problem, Sequence[Part]]]) -> Calibration:
         """Take these for the reference: scales of parts first, then of nodes that stand on them.
 
+        What a route sends elsewhere is no reference for a part: it never counts there. (A gate or a pass of an untrained
+        policy opens too seldom to ask that, too.)
+
         Args:
             rollouts: problem and parts, those of `rewards` only.
 
@@ -218,7 +221,8 @@ class RewardTree:
         self.calibration = None
         for name in (*self.config.rewards, *self.nodes):
             if kind := self.config.calibrate.get(name):
-                scores = [self.score(problem, parts) for problem, parts in rollouts]
+                counted = [row for row in rollouts if self.config.counts(name, row[0])]
+                scores = [self.score(problem, parts) for problem, parts in counted]
                 raw = [part.value if (part := score.part(name)) else None for score in scores]
                 scales[name] = fit_scale(name, kind, raw)
                 self.calibration = Calibration(dict(scales))  # what stands on this one is next

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guerdon.core.errors import CheckpointError, ConfigError
+from guerdon.core.errors import CheckpointError, ConfigError, DataError
 from guerdon.core.seeds import derive_seed
 from guerdon.core.types import CreditedGroup, Json, Sink
 from guerdon.data.feed import Feed
@@ -31,7 +31,7 @@ from guerdon.run.folder import CALIBRATION, REFERENCES, RunFolder
 from guerdon.run.guard import Guard
 from guerdon.run.keeper import Keeper
 from guerdon.run.loop import train
-from guerdon.run.opening import interrupts, open_folder
+from guerdon.run.opening import interrupts, open_folder, unsolved
 from guerdon.run.own_reward import train_own_reward_model
 from guerdon.run.pipeline import pipelined
 from guerdon.run.progress import Display
@@ -97,6 +97,8 @@ def _open(config: RunConfig, options: RunOptions, display: Display) -> Iterator[
     split = load_problems(config.data, config.seed)
     if options.resume is None and (problems := stage_problems(config)):
         raise ConfigError(problems)
+    if options.resume is None and (why := unsolved(config, split.train)):
+        raise DataError(why)
     with ExitStack() as stack:
         rubric = Rubric.from_config(config.rubric)
         stack.callback(rubric.close)
@@ -315,6 +317,7 @@ def _stage(run: _Run, config: RunConfig, options: RunOptions, name: str) -> Stag
         interrupted=run.interrupted,
         guard=guard,
         why=run.rubric.why,
+        wrongs=run.rubric.tree.config.wrongs,
     )
 
 
@@ -341,6 +344,7 @@ def _rl_source(run: _Run, config: RunConfig, options: RunOptions, feed: Feed) ->
             config.rollout,
             seed=derive_seed(config.seed, "grpo"),
             more=more,
+            pool=feed.problems,
             keep=run.folder.write_calibration,
             by_part=by_part,
             references=references,

@@ -151,9 +151,12 @@ def _open(config: RewardRunConfig, options: RunOptions, display: Display) -> Ite
             stack.callback(sink.close)
         held = split.eval[: config.eval.num_pairs]
         # Before a checkpoint is restored: the backbone as it was is the reference policy.
-        display.begin("samples of the policy", 1)
+        asks = bool(config.eval.samples or config.eval.num_sample_prompts)
+        if asks:
+            display.begin("samples of the policy", 1)
         samples = open_samples(config.eval, folder.path, model, held, seed=config.seed)
-        display.advance(f"{sum(len(one.texts) for one in samples)} answers")
+        if asks:
+            display.advance(f"{sum(len(one.texts) for one in samples)} answers")
         if held and config.eval.num_sample_prompts and not samples and not can_write(model):
             display.say(
                 "samples of the policy: none, for this backbone does not write; eval.samples names a file of some"

@@ -30,6 +30,7 @@ from guerdon.run.progress import Display
 
 CHUNK_PAIRS = 32
 """Pairs scored between two ticks of the progress bar."""
+UNSCORED = "pairs that {} could not score"
 GATE, CONTROL, FITTED, EVEN = (
     "learned gate",
     "gate, prompts shuffled",
@@ -118,7 +119,8 @@ def fit_weights(
     sides: tuple[list[Comparison], list[Comparison]] = ([], [])
     decided = [pair for pair in pairs if not pair.tie]
     left_out["ties"] += len(pairs) - len(decided)
-    for pair, group in zip(decided, _scored(rewards, parts, decided), strict=True):
+    scored = _scored(rewards, parts, decided)
+    for pair, group in zip(decided, scored, strict=True):
         comparison = _comparison(pair, group, parts, left_out)
         if comparison:
             sides[is_held_out(split_key(pair, "prompt"), held_out)].append(comparison)
@@ -127,7 +129,7 @@ def fit_weights(
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.most_common() if count)
         raise DataError(
             f"{len(train)} comparisons to learn from and {len(held)} held out of {len(pairs)} pairs"
-            f"{f' (left out: {why})' if why else ''}; give more pairs, or another --held-out"
+            f"{f' (left out: {why})' if why else ''}; {_remedy(parts, scored, left_out)}"
         )
     gate = fit(parts, train, options)
     shuffled = fit(parts, _shuffled(train, options.seed), options)
@@ -172,7 +174,7 @@ def _comparison(
         known = [value for name in parts if (value := values[name]) is not None]
         if len(known) < len(parts):
             missing = next(name for name in parts if values[name] is None)
-            left_out[f"pairs that {missing} could not score"] += 1
+            left_out[UNSCORED.format(missing)] += 1
             return None
         sides.append(tuple(known))
     if sides[0] == sides[1]:
@@ -180,6 +182,19 @@ def _comparison(
         return None
     prompt = "\n".join(message.content for message in pair.problem.messages)
     return Comparison(prompt=prompt, chosen=sides[0], rejected=sides[1])
+
+
+def _remedy(parts: Sequence[str], scored: Sequence[ScoredGroup], left_out: Counter[str]) -> str:
+    """What helps against too few comparisons: most of the pairs may lack what one part needs."""
+    lacking = {name: left_out[UNSCORED.format(name)] for name in parts}
+    name = max(lacking, key=lambda name: lacking[name])
+    if 2 * lacking[name] < len(scored) or not lacking[name]:
+        return "give more pairs, or another --held-out"
+    notes = (part for group in scored for score in group.scores if (part := score.part(name)))
+    note = " ".join(next(part.evidence.note for part in notes if part.value is None).split())
+    others = ",".join(other for other in parts if other != name)
+    without = f", or weigh the others: --of {others}" if len(parts) > 2 else ""
+    return f"rewards.{name} says: {note}; give pairs that it can score{without}"
 
 
 def _at(prompt: str, pair: Comparison) -> Comparison:

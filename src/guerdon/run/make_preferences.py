@@ -20,7 +20,7 @@ from pathlib import Path
 from guerdon.core.errors import ConfigError, UserError
 from guerdon.core.seeds import content_hash, derive_seed
 from guerdon.core.types import Json, Preference, Problem, RolloutGroup, Score, ScoredGroup, to_json
-from guerdon.data.preferences.pairing import SCORE, VERDICT, Answer, Candidates, pairs_of
+from guerdon.data.preferences.pairing import ALIKE, SCORE, VERDICT, Answer, Candidates, pairs_of
 from guerdon.data.split import load_problems
 from guerdon.models.fetch import why_missing
 from guerdon.models.loading import load_policy, policy_version
@@ -36,7 +36,7 @@ BATCH = 32
 """Problems between two states on disk."""
 CUT_OFF, EMPTY, REPEATED = "answers cut off", "empty answers", "repeated answers"
 UNANSWERED, UNLABELLED = "prompts that could not be answered", "answers without a rating"
-ALIKE, CLOSE, LONG = "pairs with equal labels", "pairs closer than min_gap", "pairs beyond max_length_ratio"
+CLOSE, LONG = "pairs closer than min_gap", "pairs beyond max_length_ratio"
 OF_ANSWERS = (CUT_OFF, EMPTY, UNANSWERED, UNLABELLED, REPEATED, "repeated answers with another rating")
 """Why fewer than two answers of a problem can be compared."""
 LISTS = "lists"
@@ -233,7 +233,7 @@ class _Maker:
             problem=self._told(problem, found.answers),
             answers=tuple(found.answers),
             source=self.config.judged_by,
-            has_ties=False,  # two answers with one label: nobody compared them
+            no_tie=ALIKE,
         )
         pairs: list[Preference] = list(
             pairs_of(candidates, self.config.pairing, seed=self.config.seed, left_out=found.lost)

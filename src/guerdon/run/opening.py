@@ -1,17 +1,41 @@
-"""How a run begins and is interrupted, whatever it trains: its folder, and Ctrl-C."""
+"""How a run begins and is interrupted, whatever it trains: what it cannot do without, its folder, and Ctrl-C."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from guerdon.core.errors import ConfigError
+from guerdon.core.types import Problem
+from guerdon.data.critiques.problems import COUNT
+from guerdon.run.config import RunConfig
 from guerdon.run.folder import RunFolder, read_config_of
 from guerdon.run.progress import Display
 from guerdon.run.settings import RunSettings
+from guerdon.train.supervised import solution_of
+
+
+def unsolved(config: RunConfig, problems: Sequence[Problem]) -> str:
+    """Why stage sft cannot imitate these training problems; "": it can, or there is no such stage."""
+    lacking = [one for one in problems if not solution_of(one)] if "sft" in config.stages else []
+    if not lacking:
+        return ""
+    is_critique = COUNT in lacking[0].info
+    remedy = (
+        "kind critiques works them out for pairs of kind arith alone; to begin with critiques of your own, train on a "
+        'file of them first (data.train.kind = "jsonl", columns prompt and solution)'
+        if is_critique
+        else "give every row a column `solution` (or name yours: data.train.columns.solution)"
+    )
+    rest = ", ".join(f'"{stage}"' for stage in config.stages if stage != "sft") or '"grpo"'
+    return (
+        f"data.train: {len(lacking)} of {len(problems)} problems have no worked "
+        f"{'critique' if is_critique else 'solution'} for stage sft to imitate (the first: {lacking[0].id}): {remedy}, or "
+        f"leave the stage out: stages = [{rest}]"
+    )
 
 
 @contextmanager

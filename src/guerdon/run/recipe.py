@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from guerdon.core.config import Config, Issue, issues_of
+from guerdon.core.config import Config, EntryError, Issue, issues_of
 from guerdon.core.errors import ConfigError, did_you_mean
 from guerdon.rewards.rubric_config import RubricConfig
 from guerdon.run.config import RunConfig
@@ -73,6 +73,43 @@ def load_rubric(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Rubr
     if kind_of_recipe(path_or_name) == PreferencesRunConfig.model_fields["kind"].default:
         return load_recipe_of(PreferencesRunConfig, path_or_name, overrides).rubric
     return load_recipe(path_or_name, overrides).rubric
+
+
+def load_rewards(
+    path_or_name: str | Path, overrides: Sequence[str] = ()
+) -> tuple[RubricConfig, RunConfig | None]:
+    """What a file scores with, and the policy's recipe that it is; None: it has no [data], so only its tables
+    `rewards` and `reward` are read.
+
+    Raises:
+        ConfigError: every problem at once.
+    """
+    path = find_recipe(path_or_name)
+    table = _read(path)
+    _check_kind(table, RunConfig, path)
+    if "data" in table or any(text.startswith("data.") for text in overrides):
+        recipe = _resolve(table, overrides, RunConfig, where=str(path))
+        return recipe.rubric, recipe
+    problems, origin = _override(table, overrides)
+    for key in table:
+        if key not in RunConfig.model_fields:
+            problems.append(f"{path}: {key}: unknown key{did_you_mean(key, RunConfig.model_fields)}")
+    problems += [
+        f"--set {text}: {path} has no [data], so of it only rewards and reward are read"
+        for keys, text in origin.items()
+        if keys[0] not in ("rewards", "reward")
+    ]
+    rubric = RubricConfig({})
+    if not isinstance(table.get("rewards"), dict) or not table["rewards"]:
+        problems.append(f"{path}: no table [rewards.*]; expected at least one, such as [rewards.math]")
+    else:
+        try:
+            rubric = RubricConfig.parse(table)
+        except EntryError as error:
+            problems += [issue.line(_source(issue, origin, str(path))) for issue in error.issues]
+    if problems:
+        raise ConfigError(problems)
+    return rubric, None
 
 
 def load_run(folder: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -222,6 +259,22 @@ def _syntax(path: Path, error: tomllib.TOMLDecodeError) -> str:
 
 def _resolve(table: dict[str, Any], overrides: Sequence[str], kind: type[R], *, where: str) -> R:
     problems = [issue.line(where) for issue in _limits(table)]
+    more, origin = _override(table, overrides)
+    problems += more
+    try:
+        config = kind.model_validate(table)
+    except ValidationError as error:
+        problems += [issue.line(_source(issue, origin, where)) for issue in issues_of(error, kind)]
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _override(
+    table: dict[str, Any], overrides: Sequence[str]
+) -> tuple[list[str], dict[tuple[str, ...], str]]:
+    """Put overrides into the table: what was wrong with them, and the text of each by its path."""
+    problems: list[str] = []
     origin: dict[tuple[str, ...], str] = {}
     for text in overrides:
         try:
@@ -230,13 +283,7 @@ def _resolve(table: dict[str, Any], overrides: Sequence[str], kind: type[R], *, 
             origin[path] = text
         except ConfigError as error:
             problems += error.problems
-    try:
-        config = kind.model_validate(table)
-    except ValidationError as error:
-        problems += [issue.line(_source(issue, origin, where)) for issue in issues_of(error, kind)]
-    if problems:
-        raise ConfigError(problems)
-    return config
+    return problems, origin
 
 
 def _put(table: dict[str, Any], path: tuple[str, ...], value: Any, text: str) -> None:

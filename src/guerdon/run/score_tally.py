@@ -26,7 +26,7 @@ class Reason(NamedTuple):
 
     part: str
     why: str
-    """The note, with what differs from row to row left out."""
+    """The note as it is where all of them have the same, else without what differs from row to row."""
     rows: int
     example: str
     """Id of the first such row."""
@@ -78,6 +78,8 @@ class Tally:
         self.slowest: tuple[float, str] = (0.0, "")
         self._reasons: Counter[tuple[str, str]] = Counter()
         self._examples: dict[tuple[str, str], str] = {}
+        self._alike: dict[tuple[str, str], str | None] = {}
+        """The note of all rows of a reason; None: they differ."""
 
     def add(self, row: Mapping[str, Any], seconds: float | None = None) -> None:
         """One output row; `seconds` if it was scored now."""
@@ -97,12 +99,17 @@ class Tally:
 
     def reasons(self) -> list[Reason]:
         """Why rows could not be verified, the most frequent first."""
-        return [Reason(*key, count, self._examples[key]) for key, count in self._reasons.most_common()]
+        return [
+            Reason(key[0], self._alike[key] or key[1], count, self._examples[key])
+            for key, count in self._reasons.most_common()
+        ]
 
     def _blame(self, part: str, note: str, name: str) -> None:
         key = (part, general(note, name))
         if key not in self._reasons and len(self._reasons) >= MAX_REASONS:
             key = (part, OTHER)
+        whole = _short(_without(note, name)) if key[1] != OTHER else None
+        self._alike[key] = whole if self._alike.get(key, whole) == whole else None
         self._reasons[key] += 1
         self._examples.setdefault(key, name)
 
@@ -115,8 +122,15 @@ def general(note: str, name: str) -> str:
     >>> general("line 12: '3 apples' cannot be read", "x")
     "line …: '…' cannot be read"
     """
-    text = " ".join(note.replace(name, "…").split()) if name else note
-    text = re.sub(r"'[^']*'", "'…'", text)
+    text = re.sub(r"'[^']*'", "'…'", _without(note, name))
     text = re.sub(r'"[^"]*"', '"…"', text)
-    text = re.sub(r"(?<![\w.])-?\d[\d.,/]*(?![\w])", "…", text)
+    return _short(re.sub(r"(?<![\w.])-?\d[\d.,/]*(?![\w])", "…", text))
+
+
+def _without(note: str, name: str) -> str:
+    """The note on one line, "…" for the row's id where that stands as a word: an id may be a letter."""
+    return " ".join((re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", note) if name else note).split())
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 160 else text[:159] + "…"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -23,6 +26,8 @@ from guerdon.train.supervised import demonstrations
 
 More = Callable[[int], list[Problem]]
 """Takes so many further problems."""
+MIN_REFERENCE = 16
+"""Rollouts that a scale needs at least, where the first step has so many: a route may leave few of them to a part."""
 
 
 class Source(Protocol):
@@ -54,6 +59,7 @@ class RolloutSource:
         *,
         seed: int,
         more: More,
+        pool: Sequence[Problem] = (),
         keep: Callable[[Calibration], None] | None = None,
         by_part: bool = False,
         references: References | None = None,
@@ -67,6 +73,7 @@ class RolloutSource:
             config: how to sample, and how often to replace groups that teach nothing.
             seed: of the sampling.
             more: takes further problems.
+            pool: the training problems, of which some are sampled for the reference alone where a route leaves too few.
             keep: writes the scales down, before anything is learned from them.
             by_part: whether the estimator sees parts, so that equal sums of different parts teach.
             references: responses that shaped reward models compare with; sampled when a prompt first comes up.
@@ -77,6 +84,7 @@ class RolloutSource:
         self.config = config
         self.seed = seed
         self.more = more
+        self.pool = pool
         self.keep = keep
         self.by_part = by_part
         self.references = references
@@ -108,22 +116,9 @@ class RolloutSource:
             await self.references.fill(problems)
         filled = time.perf_counter()
         clock: list[float] = []
-
-        def sample(done: GroupDone | None) -> list[RolloutGroup]:
-            clock.append(time.perf_counter())
-            groups = self.rollouter.rollout(
-                problems,
-                self.config,
-                num_generations=self.config.num_generations,
-                seed=derive_seed(self.seed, "rollout", step),
-                done=done,
-            )
-            clock.append(time.perf_counter())
-            return groups
-
-        scored = await self._scored(sample)
+        scored = await self._rollout(problems, derive_seed(self.seed, "rollout", step), clock)
         if self.rubric.tree.needs_fit:
-            scored = self.rubric.calibrate(scored)
+            scored = self.rubric.calibrate(scored, await self._further(scored))
             if self.keep and self.rubric.tree.calibration:
                 self.keep(self.rubric.tree.calibration)
         began, ended = clock
@@ -133,6 +128,44 @@ class RolloutSource:
             "cost/sampled_tokens", float(sum(r.num_tokens for group in scored for r in group.group.rollouts))
         )
         return scored
+
+    async def _rollout(self, problems: Sequence[Problem], seed: int, clock: list[float]) -> list[ScoredGroup]:
+        """Groups of these problems, scored; when their sampling began and ended goes onto the clock."""
+
+        def sample(done: GroupDone | None) -> list[RolloutGroup]:
+            clock.append(time.perf_counter())
+            groups = self.rollouter.rollout(
+                problems,
+                self.config,
+                num_generations=self.config.num_generations,
+                seed=seed,
+                done=done,
+            )
+            clock.append(time.perf_counter())
+            return groups
+
+        return await self._scored(sample)
+
+    async def _further(self, scored: Sequence[ScoredGroup]) -> list[ScoredGroup]:
+        """Groups for the reference alone, where routes leave a part too few of these.
+
+        Their problems are not taken from the feed, so a resume finds it as it was.
+        """
+        config, seed = self.rubric.tree.config, derive_seed(self.seed, "calibrate")
+        wanted = min(math.ceil(MIN_REFERENCE / self.config.num_generations), len(scored))
+        found = [group.group.problem for group in scored]
+        sampled = {problem.id for problem in found}
+        rest = [problem for problem in self.pool if problem.id not in sampled]
+        random.Random(seed).shuffle(rest)
+        for name in config.calibrate:
+            lacking = wanted - sum(config.counts(name, problem) for problem in found)
+            if lacking > 0:
+                fitting = (one for one in rest if config.counts(name, one) and one not in found)
+                found += list(itertools.islice(fitting, lacking))
+        further = found[len(scored) :]
+        if further and self.references:
+            await self.references.fill(further)
+        return await self._rollout(further, seed, []) if further else []
 
     async def _scored(self, sample: Sample) -> list[ScoredGroup]:
         if self.background is None:

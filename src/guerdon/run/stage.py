@@ -18,7 +18,7 @@ from guerdon.core.types import CreditedGroup, Json, Problem, ScoredGroup, StepRe
 from guerdon.data.feed import Feed
 from guerdon.rewards.diversity import diversity_metrics
 from guerdon.rewards.rubric import rubric_metrics
-from guerdon.rewards.signal import account, describe
+from guerdon.rewards.signal import Wrongs, account, describe
 from guerdon.run.pipeline import PipelinedSource
 from guerdon.run.source import Source
 from guerdon.train.algorithms import Objective
@@ -141,6 +141,8 @@ class Stage:
     """Watches for reward hacking, where the recipe says so, or for the collapse of a reward model."""
     why: Callable[[Sequence[ScoredGroup]], str] = lambda _: ""
     """What the parts themselves say of rollouts that have no reward."""
+    wrongs: Wrongs | None = None
+    """Which parts say right or wrong; None: all."""
     unscored: str = ""
     """Why the last step without any reward had none."""
 
@@ -160,7 +162,7 @@ class Stage:
     ) -> None:
         """Metrics, transcripts, checks, checkpoint; then stop if the user asked."""
         scored = [group.scored for group in credited]
-        signal = account(scored, by_part=self.objective.by_part)
+        signal = account(scored, by_part=self.objective.by_part, wrongs=self.wrongs)
         rewards = {**values(rubric_metrics(scored)), **values(signal)} if self.settings.on_policy else {}
         metrics = {**rewards, **values(self.source.metrics), **report.metrics}
         if self.guard:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from guerdon.core.errors import DataError
 from guerdon.core.types import Problem, Rollout, RolloutGroup, StopReason, Turn
-from guerdon.models.policy import Policy
+
+if TYPE_CHECKING:
+    from guerdon.models.policy import Policy
+
+
+def solution_of(problem: Problem) -> str:
+    """Its worked solution; "" if it has none."""
+    solution = problem.info.get("solution")
+    return solution if isinstance(solution, str) else ""
 
 
 def demonstrations(problems: Sequence[Problem], policy: Policy) -> list[RolloutGroup]:
@@ -17,8 +26,8 @@ def demonstrations(problems: Sequence[Problem], policy: Policy) -> list[RolloutG
     """
     groups = []
     for problem in problems:
-        solution = problem.info.get("solution")
-        if not isinstance(solution, str) or not solution:
+        solution = solution_of(problem)
+        if not solution:
             raise DataError(
                 f"problem {problem.id}: no worked solution; the sft stage needs a column `solution` in every row "
                 '(or leave the stage out: stages = ["grpo"])'

@@ -20,7 +20,7 @@ def test_scores_go_before_ranks_and_ranks_before_the_best() -> None:
     everything = {"scores": [1, 2, 3], "ranks": [3, 2, 1], "preference": "a"}
     assert judged(everything) == Judgement([1.0, 2.0, 3.0], "score")
     assert judged({**everything, "scores": [None] * 3}) == Judgement([-3.0, -2.0, -1.0], "rank")
-    assert judged({"preference": "B"}) == Judgement([0.0, 1.0, 0.0], "", has_ties=False)
+    assert judged({"preference": "B"}) == Judgement([0.0, 1.0, 0.0], "", only_best=True)
     assert judged({"preference": "tie"}) == Judgement([0.0, 0.0, 0.0], "")
     assert judged({}) == Judgement([None] * 3, "score")
 

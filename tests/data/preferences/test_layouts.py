@@ -12,6 +12,7 @@ from guerdon.core.types import Message, Preference, Problem, to_json
 from guerdon.data.preferences.config import JsonlPreferencesConfig
 from guerdon.data.preferences.judgement import number
 from guerdon.data.preferences.layouts import read_answer, read_list, read_pair
+from guerdon.data.preferences.pairing import ALIKE
 
 PLACE = "f.jsonl, line 7"
 TRL = {"prompt": "q", "chosen": "a", "rejected": "b"}
@@ -221,7 +222,7 @@ def test_an_answer_that_was_not_rated_has_no_score() -> None:
 def test_labels_are_classes(label: object, score: float | None) -> None:
     found = read_answer({"prompt": "q", "completion": "a", "label": label}, "pointwise", config(), PLACE)
     assert found.answers[0].score == score
-    assert not found.has_ties
+    assert found.no_tie == ALIKE
     assert not found.is_scale
 
 

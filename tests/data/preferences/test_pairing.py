@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from guerdon.core.types import Message, Preference, Problem
 from guerdon.data.preferences.config import PairingConfig
-from guerdon.data.preferences.pairing import Answer, Candidates, pairs_of
+from guerdon.data.preferences.pairing import ALIKE, Answer, Candidates, pairs_of
 
 PROBLEM = Problem(id="p", messages=(Message(role="user", content="2 + 2?"),))
 
 
 def pairs(
-    scores: dict[str, float | None], *, has_ties: bool = True, is_scale: bool = True, **options: object
+    scores: dict[str, float | None], *, no_tie: str = "", is_scale: bool = True, **options: object
 ) -> tuple[list[Preference], Counter[str]]:
     answers = tuple(Answer(text=text, score=score, ratings={}) for text, score in scores.items())
-    candidates = Candidates(problem=PROBLEM, answers=answers, has_ties=has_ties, is_scale=is_scale)
+    candidates = Candidates(problem=PROBLEM, answers=answers, no_tie=no_tie, is_scale=is_scale)
     left_out: Counter[str] = Counter()
     found = list(pairs_of(candidates, PairingConfig.model_validate(options), seed=0, left_out=left_out))
     return found, left_out
@@ -53,7 +53,7 @@ def test_equal_scores_are_a_tie_and_equal_labels_nothing() -> None:
     (tie,), _ = pairs({"a": 3.0, "b": 3.0})
     assert tie.tie
     assert tie.margin == 0.0
-    found, left_out = pairs({"a": 1.0, "b": 1.0, "c": 0.0}, has_ties=False, is_scale=False)
+    found, left_out = pairs({"a": 1.0, "b": 1.0, "c": 0.0}, no_tie=ALIKE, is_scale=False)
     assert names(found) == ["a>c", "b>c"]
     assert left_out == {"pairs with equal labels": 1}
 

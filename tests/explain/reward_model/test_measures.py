@@ -104,9 +104,12 @@ def test_distribution_by_hand() -> None:
     found = measures.distribution([-1.0, 0.0, 0.99, 0.97])
     assert found is not None
     assert found.mean == pytest.approx(0.24)
-    assert found.std == pytest.approx(math.sqrt((1 + 0.99**2 + 0.97**2) / 4 - 0.24**2))
+    assert found.std == pytest.approx(math.sqrt((1 + 0.99**2 + 0.97**2 - 4 * 0.24**2) / 3))
     assert (found.saturated, found.low, found.high, found.count) == (0.5, -1.0, 0.99, 4)
     assert measures.distribution([]) is None
+    alone = measures.distribution([0.5])
+    assert alone is not None
+    assert alone.std == 0.0
 
 
 def test_ks_distance_by_hand() -> None:

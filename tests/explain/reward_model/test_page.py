@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from guerdon.explain.panels import reward_panels
 from guerdon.explain.read import read_run
 from guerdon.explain.reward_model.agreement import agreement_matrix
 from guerdon.explain.reward_model.page import facts, page_html, verdict, write_page
+from guerdon.explain.reward_model.rows import ScoredPair
 from guerdon.explain.reward_model.summary import summarise
 from guerdon.explain.reward_model.text import matrix_table, summary_table
 from scored_rows import many_lists, many_pairs, pair, rm_bench
@@ -86,6 +88,35 @@ def test_verdict() -> None:
     assert chance.endswith("; that is not distinguishable from chance.")
     saturated = verdict(summarise([pair(1.0, -1.0)] * 9, name="rm"))
     assert "100.0\u00a0% of the scores are saturated" in saturated
+
+
+def long_is_good(count: int = 60) -> list[ScoredPair]:
+    """The longer answer is the better one and scores higher: all that is right is right by length."""
+    draw = random.Random(0)
+    rows = []
+    for number in range(count):
+        long, short = draw.randint(60, 90), draw.randint(5, 30)
+        rows.append(
+            pair(long + draw.gauss(0, 1), short + draw.gauss(0, 1), str(number), lengths=(long, short))
+        )
+    return rows
+
+
+def test_length_is_taken_out_of_the_headline_s_own_number_alone() -> None:
+    summary = summarise(long_is_good(), name="rm")
+    assert "points when length is taken out" in verdict(summary)
+    bench = verdict(dataclasses.replace(summary, benches=(RESULT,)))
+    assert bench.startswith("RM-Bench: ")
+    assert "length" not in bench, "the benchmark's number does not fall by that"
+    assert "length taken out" in summary_table(dataclasses.replace(summary, benches=(RESULT,)))
+
+
+def test_the_worst_mistakes_and_the_margins_say_that_they_are_in_u() -> None:
+    squashed = dataclasses.replace(pair(0.1, 0.9), chosen_u=0.5, rejected_u=3.75)
+    text = page_html(summarise([squashed] * 3, name="rm"))
+    assert "u is 3.25 higher for the rejected answer" in text
+    assert "u, chosen − rejected" in text
+    assert "u is" not in page_html(summarise([pair(0.1, 0.9)], name="rm")), "its scores are all that is known"
 
 
 def test_a_benchmark_speaks_first_and_says_what_its_pairs_are() -> None:

@@ -22,7 +22,7 @@ def whole() -> Summary:
 def test_every_measure_has_its_picture(whole: Summary) -> None:
     assert [panel.title for panel in pictures(whole)] == [
         "Accuracy by length", "Reliability", "Margins", "Scores", "Scores by prompt kind", "Value against length",
-        "Best of n: worth", "Best of n: score", "Accuracy by pairs seen",
+        "Best of n: worth", "Best of n: u", "Accuracy by pairs seen",
     ]  # fmt: skip
 
 

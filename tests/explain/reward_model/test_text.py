@@ -54,6 +54,8 @@ def test_every_block_is_there_and_ascii() -> None:
     ):
         assert words in text
     assert "chosen longer" in text
+    (best_of,) = [line.split() for line in text.splitlines() if line.startswith("best of n")]
+    assert best_of == ["best", "of", "n", "worth", "u", "best", "there", "is"]
     assert bench.official is not None
     wanted = [100 * (value or 0) for value in (bench.official.value, bench.official.low, bench.official.high)]
     (overall,) = [line for line in text.splitlines() if line.startswith("overall")]

@@ -240,7 +240,8 @@ class PreferenceDataConfig(Config):
     split_by: Literal["prompt", "opening"] = "prompt"
     """What train and held-out side never share: a prompt, or even the first user message of a dialogue."""
     num_pairs: int | None = Field(default=None, ge=1)
-    """Size of the mix, a list counting as one; left out: all, or with weights as many as can be had without repeating."""
+    """Size of the mix to train on, a list counting as one; left out: all, or with weights as many as can be had without
+    repeating. What is held out is bounded by `eval.num_pairs`."""
     audit: dict[str, SerializeAsAny[PreferenceSetConfig]] = Field(default_factory=dict)
     """Some of the same pairs, judged again with care: measures how many labels are wrong."""
     max_label_noise: Annotated[float, Field(gt=0.0, le=0.5)] = MAX_LABEL_NOISE

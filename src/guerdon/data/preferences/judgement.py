@@ -102,8 +102,8 @@ class Judgement(NamedTuple):
     """Larger is better."""
     rating: str
     """What its numbers are: a score, a rank; "": it only names the best."""
-    has_ties: bool = True
-    """Whether equal scores mean equally good."""
+    only_best: bool = False
+    """Whether it only names the best, so that nothing is said of the others among themselves."""
 
 
 def judgement(named: NamedRow, entries: Sequence[Any], *, ranked: bool) -> Judgement:
@@ -159,4 +159,4 @@ def _best(value: Any, count: int, where: str) -> Judgement:
             f"data: {where}: preference is {value!r:.60}; expected the letter of the best response ({letters[0]} to "
             f"{letters[-1]}), or tie"
         )
-    return Judgement([float(index == place) for index in range(count)], "", has_ties=False)
+    return Judgement([float(index == place) for index in range(count)], "", only_best=True)

@@ -21,7 +21,7 @@ from guerdon.data.preferences.config import PreferenceTableConfig, Source
 from guerdon.data.preferences.dialogue import Sides, is_transcript, sides_of
 from guerdon.data.preferences.judgement import flag, judgement, number, verdict_of
 from guerdon.data.preferences.own import own_preference, own_problem
-from guerdon.data.preferences.pairing import GOOD, SCORE, Answer, Candidates
+from guerdon.data.preferences.pairing import ALIKE, GOOD, SCORE, UNCOMPARED, Answer, Candidates
 
 SOURCES: tuple[str, ...] = get_args(Source)
 
@@ -102,7 +102,7 @@ def read_list(row: Row, layout: str, config: PreferenceTableConfig, where: str) 
         answers=answers,
         source=source,
         is_scale=judged.rating == SCORE,
-        has_ties=judged.has_ties,
+        no_tie=UNCOMPARED if judged.only_best else "",
     )
 
 
@@ -141,7 +141,7 @@ def read_answer(row: Row, layout: str, config: PreferenceTableConfig, where: str
         answers=(answer,),
         source=_source(named, config),
         is_scale=layout == "ratings",
-        has_ties=layout == "ratings",
+        no_tie="" if layout == "ratings" else ALIKE,
     )
 
 

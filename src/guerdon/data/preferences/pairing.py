@@ -22,6 +22,10 @@ SCORE = "score"
 """The attribute under which an overall rating is kept."""
 GOOD = "label"
 """The attribute under which the layout `pointwise` keeps 1 (good) or 0."""
+ALIKE = "pairs with equal labels"
+"""Why two answers of one label are no pair: nobody compared them."""
+UNCOMPARED = "pairs that the preference does not compare"
+"""The same of those that are not the best: all that is said of them."""
 VERDICT = "verdict"
 """The rating that holds a rule's verdict: 1 right, less is wrong."""
 
@@ -49,8 +53,8 @@ class Candidates:
     source: str = "human"
     is_scale: bool = True
     """Whether differences of scores mean something. Of ranks they do not: pairs get no margin."""
-    has_ties: bool = True
-    """Whether equal scores mean equally good. Of two answers labelled "good" nobody compared them: no pair."""
+    no_tie: str = ""
+    """Why two answers of equal score make no pair, `ALIKE` or `UNCOMPARED`; "": they are equally good, a tie."""
 
 
 def pairs_of(
@@ -110,8 +114,8 @@ def _unfit(
 ) -> str:
     """Why these two are no pair; empty: they are."""
     gap = better[0] - worse[0]
-    if gap == 0 and not candidates.has_ties:
-        return "pairs with equal labels"
+    if gap == 0 and candidates.no_tie:
+        return candidates.no_tie
     if 0 < gap < pairing.min_gap:
         return "pairs closer than min_gap"
     short, long = sorted((len(better[1].text), len(worse[1].text)))

@@ -9,7 +9,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 
 from guerdon.explain.read import Interval
 from guerdon.explain.reward_model.intervals import wilson
@@ -200,15 +200,16 @@ class Distribution:
 
 
 def distribution(scores: Sequence[float]) -> Distribution | None:
-    """Mean, spread (of the population), range and saturation; None without scores.
+    """Mean, standard deviation (Bessel's, as everywhere here), range and saturation; None without scores.
 
-    >>> distribution([-1.0, 1.0]).std
+    >>> distribution([-1.0, 0.0, 1.0]).std
     1.0
     """
     if not scores:
         return None
     saturated = sum(abs(score) > SATURATED for score in scores) / len(scores)
-    return Distribution(len(scores), fmean(scores), pstdev(scores), min(scores), max(scores), saturated)
+    std = stdev(scores) if len(scores) > 1 else 0.0
+    return Distribution(len(scores), fmean(scores), std, min(scores), max(scores), saturated)
 
 
 def scores_of(pairs: Iterable[ScoredPair], *, open_ended: bool | None = None) -> list[float]:

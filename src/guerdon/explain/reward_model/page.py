@@ -108,7 +108,7 @@ def _doubts(summary: Summary) -> Iterator[str]:
     if share and share.low is not None and share.high is not None and share.low <= 0.5 <= share.high:
         yield "that is not distinguishable from chance"
     bias = summary.length
-    if bias and bias.change and is_clear(bias.change) and bias.change.value < 0:
+    if share and bias and bias.change and is_clear(bias.change) and bias.change.value < 0:
         yield f"{change(bias.change.value, '%')} points when length is taken out"
     if summary.scores and summary.scores.everything.saturated > 0.5:
         yield f"{amount(summary.scores.everything.saturated, '%')} of the scores are saturated"
@@ -339,8 +339,11 @@ def _mistake(pair: ScoredPair) -> str:
     labels = " · ".join(
         filter(None, (pair.source, pair.set, pair.data_set, pair.domain, pair.subset, pair.id))
     )[:200]
+    what = "" if pair.chosen_u is None else "u is "
     gap = (
-        f"{number(-pair.difference)} in favour of the rejected answer" if pair.difference is not None else ""
+        f"{what}{number(-pair.difference)} higher for the rejected answer"
+        if pair.difference is not None
+        else ""
     )
     sides = "".join(
         f'<section><h4>{title} <span class="badge {mood}">{_maybe_number(score)}</span></h4>'

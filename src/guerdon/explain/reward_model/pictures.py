@@ -104,7 +104,7 @@ def _margins(summary: Summary) -> Panel | None:
     )
     return Panel(
         title="Margins",
-        meaning=f"Number of pairs by the difference, chosen less rejected.{outside}",
+        meaning=f"Number of pairs by the difference in u, chosen less rejected.{outside}",
         unit="pairs",
         summary="",
         legend=tuple(legend),
@@ -112,7 +112,7 @@ def _margins(summary: Summary) -> Panel | None:
             rows,
             found.edges,
             Axes("Histogram of the differences between chosen and rejected", "", "always"),
-            Across("chosen − rejected", found.edges[0], found.edges[-1]),
+            Across("u, chosen − rejected", found.edges[0], found.edges[-1]),
         ),
     )
 
@@ -224,15 +224,15 @@ def _best_of_proxy(summary: Summary) -> Panel | None:
         return None
     points = tuple((float(n), value) for n, value in enumerate(found.proxy, start=1))
     return Panel(
-        title="Best of n: score",
-        meaning="Mean score of the answer that the model picks. Where it climbs and the worth does not, the score is "
-        "being exploited.",
+        title="Best of n: u",
+        meaning="Mean u of the answer that the model picks. Where it climbs and the worth does not, the model is being "
+        "exploited.",
         unit="",
         summary=f"{number(found.proxy[0])} → {number(found.proxy[-1])}",
         legend=(),
         drawing=traces(
-            [Trace("score", points, "c2")],
-            Axes("Score of the picked answer against the number of answers"),
+            [Trace("u", points, "c2")],
+            Axes("Value u of the picked answer against the number of answers"),
             _counting(len(found.proxy)),
             tips=[f"best of {n}" for n in range(1, len(points) + 1)],
         ),

@@ -99,7 +99,7 @@ def _best_of(summary: Summary) -> list[str]:
     found = summary.best_of
     if found is None:
         return []
-    rows = [["best of n", "worth", "score", "best there is"]]
+    rows = [["best of n", "worth", "u", "best there is"]]
     last = len(found.gold)
     for n in sorted({n for n in (1, 2, 4, 8, 16, 32, 64, 128, last) if n <= last}):
         gold, proxy, oracle = found.gold[n - 1], found.proxy[n - 1], found.oracle[n - 1]

@@ -13,6 +13,7 @@ from guerdon.rewards.config import Runs, VerifierConfig
 class CodeVerifierConfig(VerifierConfig):
     """1 if the program passes every test, in a sandbox; a share of `partial` if it passes some."""
 
+    wrong = 0.0
     runs: ClassVar[Runs] = "elsewhere"
     kind: Literal["code"] = "code"
     language: Literal["python", "c", "cpp", "javascript", "bash"] = "python"

@@ -13,6 +13,7 @@ from guerdon.rewards.config import Runs, VerifierConfig
 class MathVerifierConfig(VerifierConfig):
     """1 if the final answer equals the target, as a value of the target's type, else 0."""
 
+    wrong = 0.0
     kind: Literal["math"] = "math"
     extract: Literal["auto", "answer_tag", "boxed", "hash", "answer_is", "last_number"] = "auto"
     """Where the answer stands: `<answer>` tags, `\\boxed{}` or `\\fbox{}`, after `####`, after "the answer is", the last
@@ -60,6 +61,7 @@ class SecondOpinionConfig(VerifierConfig):
     yours (`benchmarks/second_opinion.py`) before the weight is more than 0.
     """
 
+    wrong = 0.0
     runs: ClassVar[Runs] = "elsewhere"
     kind: Literal["second_opinion"] = "second_opinion"
     weight: float = 0.0

@@ -17,6 +17,7 @@ Where = Literal["response", "answer", "answer_tag", "fence"]
 class FormatVerifierConfig(VerifierConfig):
     """1 if the whole response has the demanded layout, else 0."""
 
+    wrong = 0.0
     kind: Literal["format"] = "format"
     layout: Literal["think_answer", "boxed", "hash"] = "think_answer"
     """`<think>..</think><answer>..</answer>`; exactly one `\\boxed{}` at the end; or a last line `#### answer`."""
@@ -47,6 +48,7 @@ class OverlongVerifierConfig(VerifierConfig):
 class TagsVerifierConfig(VerifierConfig):
     """1 if the response is an exact sequence of tags, each once, with nothing around or hidden in them; else 0."""
 
+    wrong = 0.0
     kind: Literal["tags"] = "tags"
     tags: tuple[TagName, ...] = ("think", "answer")
     """Tags in their order."""
@@ -73,6 +75,7 @@ class TagsVerifierConfig(VerifierConfig):
 class JsonVerifierConfig(VerifierConfig):
     """1 if the answer is strict JSON, and valid against a schema if there is one; else 0."""
 
+    wrong = 0.0
     kind: Literal["json"] = "json"
     where: Where = "answer"
     """What must be JSON: the `response`, the `answer` after the thinking, the `answer_tag`, or the only `fence`."""
@@ -91,6 +94,7 @@ class JsonVerifierConfig(VerifierConfig):
 class RegexVerifierConfig(VerifierConfig):
     """1 if the answer matches a regular expression, else 0; RE2, in linear time (extra: text)."""
 
+    wrong = 0.0
     kind: Literal["regex"] = "regex"
     pattern: str | None = None
     """The pattern for every problem."""
@@ -117,6 +121,7 @@ class RegexVerifierConfig(VerifierConfig):
 class MatchVerifierConfig(VerifierConfig):
     """1 if the answer is the target, or one of several; with `f1`, the share of shared words."""
 
+    wrong = 0.0
     kind: Literal["match"] = "match"
     how: Literal["exact", "normalised", "choice", "f1"] = "normalised"
     """To the letter; without case, articles, punctuation; by the letter of a choice; by words, in [0, 1]."""
@@ -151,6 +156,7 @@ class RepetitionVerifierConfig(VerifierConfig):
 class ListingVerifierConfig(VerifierConfig):
     """How well a list of words meets a request, in [-1, 1]: exact gold for open prompts (dataset `lists`)."""
 
+    wrong = -1.0
     kind: Literal["listing"] = "listing"
     column: str = "listing"
     """Column of the data with {words, count, in_order}: which words may stand there, how many, whether from a to z."""
@@ -165,6 +171,7 @@ class ListingVerifierConfig(VerifierConfig):
 class CosineLengthVerifierConfig(VerifierConfig):
     """A reward that depends on length and on being right (arXiv:2502.03373): among right answers short ones are best."""
 
+    wrong = -0.5
     kind: Literal["cosine_length"] = "cosine_length"
     max_length: int = Field(ge=1)
     """Tokens from which on `exceeded` is paid."""
@@ -200,6 +207,7 @@ class CosineLengthVerifierConfig(VerifierConfig):
 class RefusalVerifierConfig(VerifierConfig):
     """1 if the answer refuses where it should, or answers where it should; 0.5 if it refuses and goes on all the same."""
 
+    wrong = 0.0
     kind: Literal["refusal"] = "refusal"
     expected: Literal["answer", "refuse"] = "answer"
     """What every problem asks for."""
@@ -245,6 +253,7 @@ class CitationsVerifierConfig(VerifierConfig):
 class HonestyVerifierConfig(VerifierConfig):
     """1 for right, -1 for wrong, 0 for abstaining where the group shows that the model does not know (arXiv:2509.25760)."""
 
+    wrong = -1.0
     kind: Literal["honesty"] = "honesty"
     verifier: dict[str, Any] = Field(default_factory=lambda: {"kind": "math"})
     """The verifier that says what is right, a table as in `rewards`."""
@@ -314,6 +323,7 @@ def _inner(table: dict[str, Any]) -> VerifierConfig:
 class InstructionsVerifierConfig(VerifierConfig):
     """The share of a problem's verifiable instructions that the answer follows (IFEval's 25 kinds, arXiv:2311.07911)."""
 
+    wrong = 0.0
     kind: Literal["instructions"] = "instructions"
     mode: Literal["strict", "loose"] = "strict"
     """`loose` also accepts what holds without the answer's first line, its last line, or its asterisks."""
@@ -334,6 +344,7 @@ class InstructionsVerifierConfig(VerifierConfig):
 class LanguageVerifierConfig(VerifierConfig):
     """The share of the prose (no code, no formulas) that is in the prompt's or a named language."""
 
+    wrong = 0.0
     kind: Literal["language"] = "language"
     language: str = "prompt"
     """`prompt`: the language of the last user message; or an ISO 639 code such as `de`."""

@@ -1,6 +1,6 @@
 """Do the scores of a reward model collapse? Learned bias, centring and prompt-aware utility against their ablation.
 
-    python benchmarks/collapse.py [--seeds 3] [--epochs 6]
+    python benchmarks/collapse.py [--seeds 4] [--epochs 4]
 
 Closed-ended prompts (arithmetic, one right answer) and open-ended ones (lists that are better the more they hold) train one
 `builtin:tiny` several times over. Measured on held-out responses (algorithms of arXiv:2305.17608 and 2312.09244):
@@ -26,7 +26,7 @@ from guerdon.core.types import CreditedGroup, Message, Preference, Problem
 from guerdon.data.preferences.config import ArithPreferencesConfig
 from guerdon.explain.reward_model.measures import distribution, ks_distance, scores_of
 from guerdon.models.config import HeadConfig, InputConfig, ModelConfig
-from guerdon.models.reward import RewardModel
+from guerdon.models.reward import RewardModel, Shown
 from guerdon.models.reward_loading import load_reward_model
 from guerdon.run.reward_eval import RewardEvaluation, RewardEvaluator
 from guerdon.run.reward_source import PreferenceSource
@@ -79,7 +79,7 @@ def train(kind: str, seed: int, epochs: int) -> RewardModel:
         InputConfig(max_length=256),
         seed=seed,
     )
-    pairs = open_ended(40, seed) + closed(240, seed)
+    pairs = open_ended(80, seed) + closed(480, seed)
     source = PreferenceSource(pairs, model, too_long="refuse")
     problems = source.problems
     steps = epochs * len(problems) // 16
@@ -103,7 +103,7 @@ def measure(model: RewardModel, seed: int) -> dict[str, float]:
     """On responses to prompts that neither training nor the setting of level and scale has seen."""
     held = open_ended(50, seed + 1000) + closed(300, seed + 1000)
     settled = open_ended(30, seed + 500) + closed(180, seed + 500)
-    reference = [(pair.problem, (pair.chosen, pair.rejected), None) for pair in settled]
+    reference = [Shown(pair.problem, (pair.chosen, pair.rejected)) for pair in settled]
     with model.settled(reference, max_tokens=4096):
         found: RewardEvaluation = RewardEvaluator(model, held, max_tokens=4096).evaluate("after", 0)
     pairs = found.pairs
@@ -132,8 +132,8 @@ def markdown(results: dict[str, list[dict[str, float]]], args: argparse.Namespac
     lines = [
         "# Do the scores of a reward model collapse?",
         "",
-        f"`python benchmarks/collapse.py --seeds {args.seeds} --epochs {args.epochs}`: `builtin:tiny`, 240 closed-ended "
-        "and 240 open-ended pairs, held-out responses. A row a seed; in bold what violates |mean| <= 0.05, std >= 0.3, "
+        f"`python benchmarks/collapse.py --seeds {args.seeds} --epochs {args.epochs}`: `builtin:tiny`, 480 closed-ended "
+        "and 480 open-ended pairs, held-out responses. A row a seed; in bold what violates |mean| <= 0.05, std >= 0.3, "
         "saturated <= 10 %, distance (Kolmogorov-Smirnov, open against closed prompts) >= 0.25.",
         "",
         f"| model | seed | {' | '.join(names)} | violated |",
@@ -154,8 +154,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=4)
     args = parser.parse_args()
     results: dict[str, list[dict[str, float]]] = {}
     for kind in KINDS:

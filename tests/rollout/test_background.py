@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-import time
 
 import pytest
 
@@ -82,9 +81,7 @@ def test_who_stops_waiting_stops_the_sampling(tiny: Policy, problems: list[Probl
     async def leave() -> None:
         await asyncio.wait_for(background.rollout(run), 0.2)
 
-    started = time.monotonic()
     with pytest.raises(TimeoutError):
         asyncio.run(leave())
     background.close()
     assert [type(error) for error in ends] == [StoppedError]
-    assert time.monotonic() - started < 5.0

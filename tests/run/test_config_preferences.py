@@ -79,9 +79,9 @@ def test_rewards_that_cannot_label_are_refused(tmp_path: Path, more: str, told: 
 
 
 def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
-    tree = "[rewards.math]\n[rewards.format]\n[reward.sum]\nof = { mth = 1.0 }\n[pairing]\npolicy = 'some'\n"
+    tree = "[rewards.math]\n[rewards.format]\n[reward.sum]\nof = { mth = 1.0, format = 0.0 }\n[pairing]\npolicy = 'some'\n"
     assert len(problems(tmp_path, tree)) == 1  # a key that cannot be read hides what depends on it
-    assert len(problems(tmp_path, tree.partition("[pairing]")[0])) == 3
+    assert len(problems(tmp_path, tree.partition("[pairing]")[0])) == 2
 
 
 def test_without_rewards_people_judge(tmp_path: Path) -> None:

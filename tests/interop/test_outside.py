@@ -110,7 +110,6 @@ def test_the_tree_of_a_file_is_read_and_its_mistakes_are_told(tmp_path: Path) ->
     assert [line.removeprefix(f"{path}: ").split(" (")[0] for line in caught.value.problems] == [
         "reward.gate.then: no part and no node 'mth'",
         "reward.minimum.of: no part and no node 'maths'",
-        "rewards.math: no node of [reward] uses it; use it, or set weight = 0 to only record it",
     ]
 
 

@@ -232,7 +232,7 @@ def held_out_accuracy(kind: str, noise: float) -> float:
         groups = credited(model, pairs[start : start + 16])
         learner.step([pack_rewards(groups, model=model, max_tokens=4096)])
     evaluation = RewardEvaluator(model, digits_pairs(100, seed=99), max_tokens=8192).evaluate("after", 10)
-    hits = [item.hit for item in evaluation.judged]
+    hits = [item.hit for item in evaluation.pairs]
     return sum(hit or 0.0 for hit in hits) / len(hits)
 
 

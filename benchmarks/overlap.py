@@ -97,6 +97,10 @@ def accuracies(model: str) -> list[float]:
     return [statistics.fmean(is_right(rollout.text) for rollout in group.rollouts) for group in groups]
 
 
+RATIO = "sampling/importance_sampling_ratio/mean"
+"""A step in which no group teaches has none."""
+
+
 def never(rubric: Rubric) -> bool:
     """In place of `streams`."""
     return False
@@ -142,7 +146,7 @@ def run_one(arm: str, seed: int, url: str, args: argparse.Namespace) -> None:
             for step in steps
         ),
         "staleness": statistics.fmean(step.get("sampling/staleness/mean", 0.0) for step in steps),
-        "ratio": statistics.fmean(step["sampling/importance_sampling_ratio/mean"] for step in steps[3:]),
+        "ratio": statistics.fmean(step[RATIO] for step in steps[3:] if RATIO in step),
         "before": accuracies(policy), "after": accuracies(str(model)),
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(result))
@@ -325,10 +329,12 @@ def once(arm: str, seed: int, url: str, args: argparse.Namespace) -> None:
     folder = args.work / f"{arm.replace(' ', '_')}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, __file__, "--arm", arm, "--seeds", str(seed), "--url", url]
-    subprocess.run(
+    done = subprocess.run(
         [*command, "--steps", str(args.steps), "--work", str(args.work)],
-        check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"{arm}, seed {seed}: {done.stderr[-2000:]}")
 
 
 if __name__ == "__main__":

@@ -80,6 +80,25 @@ def assert_same_run(folder: Path, straight: Path) -> None:
         assert {**line, "time": 0} == {**expected, "time": 0}
 
 
+def wait_until_reached(
+    process: subprocess.Popen[Any], folder: Path, moment: tuple[str, int], *, within_s: float = 120
+) -> None:
+    """Return once the run has recorded this step of this stage, or has ended."""
+    deadline = time.monotonic() + within_s
+    while not _reached(folder, moment) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def _reached(folder: Path, moment: tuple[str, int]) -> bool:
+    """The moment's metrics are written, its checkpoint perhaps not yet."""
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return False
+    whole = [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return any((line["stage"], line["step"]) == moment for line in whole)
+
+
 def test_a_run_leaves_what_it_promises(straight: Path) -> None:
     assert [line["label"] for line in lines(straight, "evals.jsonl")] == ["before", "after sft", "after grpo"]
     assert [(stage, step) for stage, step, _ in learned(straight)] == [
@@ -99,10 +118,7 @@ def test_killed_at_any_moment_and_resumed_it_is_the_same_run(
 ) -> None:
     process = subprocess.Popen(command(tmp_path), env=environment(), stderr=subprocess.DEVNULL)
     folder = tmp_path / "tiny_grpo"
-    deadline = time.monotonic() + 120
-    while not _reached(folder, moment) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_reached(process, folder, moment)
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = run(tmp_path, "--resume", str(folder), recipe=None)
@@ -124,10 +140,7 @@ def test_a_run_of_adapters_saves_without_a_trace_and_resumes_bit_for_bit(tmp_pat
         command(tmp_path / "killed", *LORA), env=environment(), stderr=subprocess.DEVNULL
     )
     folder = tmp_path / "killed" / "tiny_grpo"
-    deadline = time.monotonic() + 120
-    while not _reached(folder, ("grpo", 2)) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_reached(process, folder, ("grpo", 2))
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = run(tmp_path / "killed", "--resume", str(folder), recipe=None)
@@ -165,10 +178,7 @@ def test_a_run_whose_sampler_is_ahead_is_stopped_and_resumed_bit_for_bit(
         command(tmp_path, *AHEAD), env=environment(), stderr=subprocess.PIPE, text=True
     )
     folder = tmp_path / "tiny_grpo"
-    deadline = time.monotonic() + 400
-    while not _reached(folder, ("grpo", 2)) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_reached(process, folder, ("grpo", 2), within_s=400)
     process.send_signal(number)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
@@ -186,10 +196,7 @@ def test_ctrl_c_twice_ends_a_run_whose_sampler_is_ahead_at_once(tmp_path: Path) 
         env=environment(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     folder = tmp_path / "tiny_grpo"
-    deadline = time.monotonic() + 400
-    while not _reached(folder, ("sft", 3)) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_reached(process, folder, ("sft", 3), within_s=400)
     time.sleep(1.0)  # answers are being written; they take longer than the process is given to end
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
@@ -197,15 +204,6 @@ def test_ctrl_c_twice_ends_a_run_whose_sampler_is_ahead_at_once(tmp_path: Path) 
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-
-
-def _reached(folder: Path, moment: tuple[str, int]) -> bool:
-    """The moment's metrics are written, its checkpoint perhaps not yet."""
-    path = folder / "metrics.jsonl"
-    if not path.exists():
-        return False
-    whole = [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return any((line["stage"], line["step"]) == moment for line in whole)
 
 
 def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(straight: Path, tmp_path: Path) -> None:
@@ -343,10 +341,7 @@ def test_a_hybrid_run_killed_and_resumed_keeps_its_scales(hybrid: tuple[Path, Pa
     recipe, straight = hybrid
     process = subprocess.Popen(command(tmp_path, recipe=recipe), env=environment(), stderr=subprocess.DEVNULL)
     folder = tmp_path / "tiny_grpo"
-    deadline = time.monotonic() + 120
-    while not _reached(folder, ("grpo", 2)) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_reached(process, folder, ("grpo", 2))
     process.send_signal(signal.SIGKILL)
     process.wait()
     scales = folder / "calibration.json"
@@ -420,10 +415,7 @@ def test_a_mixed_stream_killed_and_resumed_is_the_same_run_and_its_sets_are_told
         command(tmp_path / "killed", recipe=recipe), env=environment(), stderr=subprocess.DEVNULL
     )
     folder = tmp_path / "killed" / "tiny_grpo"
-    deadline = time.monotonic() + 120
-    while not _reached(folder, ("grpo", 2)) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_reached(process, folder, ("grpo", 2))
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = run(tmp_path / "killed", "--resume", str(folder), recipe=None)

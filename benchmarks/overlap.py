@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from figures import Panel, panels
 from hacking import problems, small_model, write_rows
 from overlap_judge import LETTERS, MAX_S, MEDIAN_S, is_right
 from peers import RESULTS, machine, place
@@ -236,41 +238,15 @@ def verdict(found: Found) -> str:
 
 
 def picture(found: Found) -> str:
-    """Mean reward against seconds since the start, a line a run."""
-    width, height, left, top = 520, 260, 52, 16
-    longest = max(run["seconds"] for runs in found.values() for run in runs.values())
-    curves = [(arm, run) for arm, runs in found.items() for run in runs.values()]
-    low = min(value for _, run in curves for value in run["reward"])
-    high = max(value for _, run in curves for value in run["reward"])
-    colours = dict(zip(ARMS, ("#888888", "#2e8b57", "#2a6fb0", "#c2571a"), strict=True))
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + left + 140} {height + top + 44}" '
-        'font-family="system-ui, sans-serif" font-size="12" role="img" '
-        'aria-label="Mean reward against seconds, of every arm and seed">',
-        "<style>text{fill:#333}.f{fill:none;stroke:#999;stroke-width:.8}polyline{fill:none;stroke-width:1.4;"
-        "stroke-opacity:.85}@media(prefers-color-scheme:dark){text{fill:#ddd}}</style>",
-        f'<rect class="f" x="{left}" y="{top}" width="{width}" height="{height}"/>',
-        f'<text x="{left + width / 2}" y="{top + height + 36}" text-anchor="middle">seconds since the start</text>',
-        f'<text x="14" y="{top + height / 2}" text-anchor="middle" transform="rotate(-90 14 {top + height / 2})">'
-        "mean reward of a step</text>",
-        f'<text x="{left + width}" y="{top + height + 16}" text-anchor="end">{longest:.0f}</text>',
-        f'<text x="{left - 4}" y="{top + 12}" text-anchor="end">{high:.2f}</text>',
-        f'<text x="{left - 4}" y="{top + height}" text-anchor="end">{low:.2f}</text>',
-    ]
-    for arm, run in curves:
-        at, points = 0.0, []
-        for seconds, value in zip(run["step_s"], run["reward"], strict=True):
-            at += seconds
-            y = top + height * (high - value) / max(1e-9, high - low)
-            points.append(f"{left + width * at / longest:.1f},{y:.1f}")
-        lines.append(f'<polyline stroke="{colours[arm]}" points="{" ".join(points)}"/>')
-    for number, arm in enumerate(found):
-        y = top + 16 + 20 * number
-        lines.append(
-            f'<rect x="{left + width + 14}" y="{y - 8}" width="14" height="4" fill="{colours[arm]}"/>'
-        )
-        lines.append(f'<text x="{left + width + 34}" y="{y}">{arm}</text>')
-    return "\n".join([*lines, "</svg>"]) + "\n"
+    """Mean reward against seconds since the start, a panel a seed."""
+    shown = []
+    for seed in found[SYNCHRONOUS]:
+        series = {
+            arm: list(zip(itertools.accumulate(runs[seed]["step_s"]), runs[seed]["reward"], strict=True))
+            for arm, runs in found.items()
+        }
+        shown.append(Panel(f"seed {seed}", "seconds since the start", series, log=False))
+    return panels(shown, "Mean reward of a step")
 
 
 def write(found: Found, args: argparse.Namespace, about: dict[str, Any]) -> None:

@@ -1,10 +1,10 @@
 """A reward model that writes a critique first, against a scalar one of the same backbone, pairs and steps.
 
-    python benchmarks/critique.py [--steps 150] [--spct-steps 20] [--held 60] [--votes 4] [--seed 0]
+    python benchmarks/critique.py [--steps 90] [--spct-steps 24] [--held 40] [--votes 4] [--seed 0]
 
 Pairs of worked solutions of arithmetic, one with a fault put in (data kind `arith`: a wrong step under a right answer, a
-wrong answer under right steps, a carried error), two or three operands in training. Held out: each fault by itself, and
-solutions of five operands, longer than any in training. Arms, all LoRA on SmolLM2-135M-Instruct:
+wrong answer under right steps, a carried error), two to four operands in training. Held out: each fault by itself, and
+each in solutions of six operands, longer than any in training. Arms, all LoRA on SmolLM2-135M-Instruct:
 
     scalar       `guerdon rm train`: Bradley-Terry on the pairs
     critique     `guerdon train`, stage sft: worked critiques of the same responses, as many a step, in as many steps
@@ -47,8 +47,8 @@ from guerdon.run.critic_config import GenerativeConfig
 
 RESULTS = Path(__file__).parent / "results"
 MODEL = {"source": "pypi:smollm2-135m", "lora": {"r": 16, "alpha": 32}}
-WORLD = {"kind": "arith", "max_digits": 1, "min_operands": 2, "max_operands": 3}
-LONG = {"kind": "arith", "max_digits": 1, "min_operands": 5, "max_operands": 5}
+WORLD = {"kind": "arith", "max_digits": 1, "min_operands": 2, "max_operands": 4}
+LONG = {"kind": "arith", "max_digits": 1, "min_operands": 6, "max_operands": 6}
 BATCH = 16
 OPTIM = {"learning_rate": 1e-3, "warmup_steps": 4, "max_tokens_per_microbatch": 1024}
 
@@ -57,9 +57,9 @@ def held_out(args: argparse.Namespace) -> dict[str, list[Preference]]:
     """Pairs by subset, none about a problem of the training pairs."""
     seen = {pair.problem.messages for pair in pairs(WORLD, args.num_pairs, args.seed)}
     found: dict[str, list[Preference]] = {}
-    for name, world in (("short", WORLD), ("longer", LONG)):
+    for prefix, world in (("", WORLD), ("longer, ", LONG)):
         for pair in pairs(world, 40 * args.held, args.seed + 1000):
-            subset = "longer" if name == "longer" else str(pair.problem.info["subset"])
+            subset = f"{prefix}{pair.problem.info['subset']}"
             if pair.problem.messages not in seen and len(found.setdefault(subset, [])) < args.held:
                 found[subset].append(pair)
     return found
@@ -86,10 +86,10 @@ def train_critic(args: argparse.Namespace, folder: Path, name: str, **changes: A
         "data": {
             "train": {"kind": "critiques", "responses": 1, "preferences": {**WORLD, "num_pairs": args.num_pairs}}
         },
-        "rollout": {"num_generations": 8, "generation_batch_size": 64, "max_completion_length": 100},
+        "rollout": {"num_generations": 8, "generation_batch_size": 64, "max_completion_length": 110},
         "rewards": {"spct": {}},
         "sft": {**OPTIM, "max_steps": args.steps, "batch_size": 2 * BATCH},
-        "train": {**OPTIM, "max_steps": args.spct_steps, "learning_rate": 5e-5, "lr_scheduler_type": "constant"},
+        "train": {**OPTIM, "max_steps": args.spct_steps, "learning_rate": 2e-4, "lr_scheduler_type": "constant"},
         "algorithm": {"name": "grpo", "beta": 0.01},
         "eval": {"num_problems": 0, "accuracy": "spct"},
         **changes,
@@ -117,7 +117,7 @@ def critic_hits(
     model: Path, held: dict[str, list[Preference]], args: argparse.Namespace
 ) -> dict[str, dict[str, list[float]]]:
     config = GenerativeConfig(
-        path=str(model), votes=args.votes, responses=1, max_completion_length=160, seed=args.seed
+        path=str(model), votes=args.votes, responses=1, max_completion_length=200, seed=args.seed
     )
     judge = GenerativeJudge(config)
     found: dict[str, dict[str, list[float]]] = {"one vote": {}, "votes": {}, "own": {}, "foreign": {}}
@@ -201,9 +201,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--spct-steps", type=int, default=20)
-    parser.add_argument("--held", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=90)
+    parser.add_argument("--spct-steps", type=int, default=24)
+    parser.add_argument("--held", type=int, default=40)
     parser.add_argument("--votes", type=int, default=4)
     parser.add_argument("--num-pairs", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)

@@ -34,6 +34,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import torch
+from figures import Panel, panels
 
 from guerdon.core.config import parse_config
 from guerdon.functional.stats import bootstrap_interval
@@ -266,53 +267,26 @@ def parts_text(runs: Runs) -> list[str]:
 
 
 def picture(runs: Runs) -> str:
-    """Change on sums against change on lists: a dot a seed."""
-    width, height, left, top = 460, 320, 56, 20
-    arms = [arm for arm in runs if arm != START]
-    dots: list[tuple[str, float, float]] = []
-    for arm in arms:
-        for seed in runs[arm]:
-            x, y = (
-                statistics.fmean(runs[arm][seed][metric]) - statistics.fmean(runs[START][seed][metric])
-                for metric in ("sampled_accuracy/sums", "sampled_value/lists")
-            )
-            dots.append((arm, x, y))
-    low_x, high_x = min(-0.05, *(x for _, x, _ in dots)), max(0.1, *(x for _, x, _ in dots))
-    low_y, high_y = min(-0.05, *(y for _, _, y in dots)), max(0.1, *(y for _, _, y in dots))
+    """Change on sums against change on lists: from the start a line to every arm, a panel a seed."""
 
-    def at(x: float, y: float) -> tuple[float, float]:
-        return (
-            left + 12 + (width - 24) * (x - low_x) / (high_x - low_x),
-            top + 12 + (height - 24) * (high_y - y) / (high_y - low_y),
+    def moved(arm: str, seed: str) -> tuple[float, float]:
+        x, y = (
+            statistics.fmean(runs[arm][seed][metric]) - statistics.fmean(runs[START][seed][metric])
+            for metric in ("sampled_accuracy/sums", "sampled_value/lists")
         )
+        return 100.0 * x, y
 
-    zero_x, zero_y = at(0.0, 0.0)
-    colours = dict(zip(arms, ("#2a6fb0", "#c2571a", "#2e8b57", "#888888"), strict=True))
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + left + 110} {height + top + 44}" '
-        'font-family="system-ui, sans-serif" font-size="12" role="img" '
-        'aria-label="Change on sums against change on lists, of every arm and seed">',
-        "<style>text{fill:#333}.f{fill:none;stroke:#999;stroke-width:.8}.z{stroke:#999;stroke-dasharray:3 3}"
-        "@media(prefers-color-scheme:dark){text{fill:#ddd}}</style>",
-        f'<rect class="f" x="{left}" y="{top}" width="{width}" height="{height}"/>',
-        f'<line class="z" x1="{zero_x:.1f}" x2="{zero_x:.1f}" y1="{top}" y2="{top + height}"/>',
-        f'<line class="z" x1="{left}" x2="{left + width}" y1="{zero_y:.1f}" y2="{zero_y:.1f}"/>',
-        f'<text x="{left + width / 2}" y="{top + height + 36}" text-anchor="middle">sums: change of right answers</text>',
-        f'<text x="14" y="{top + height / 2}" text-anchor="middle" transform="rotate(-90 14 {top + height / 2})">'
-        "lists: change of quality</text>",
-        f'<text x="{left}" y="{top + height + 16}">{100 * low_x:+.0f} %</text>',
-        f'<text x="{left + width}" y="{top + height + 16}" text-anchor="end">{100 * high_x:+.0f} %</text>',
-        f'<text x="{left - 4}" y="{top + 12}" text-anchor="end">{high_y:+.2f}</text>',
-        f'<text x="{left - 4}" y="{top + height}" text-anchor="end">{low_y:+.2f}</text>',
+    arms = [arm for arm in runs if arm != START]
+    found = [
+        Panel(
+            title=f"seed {seed}: lists, change of quality",
+            x_label="sums, change of right answers in points",
+            series={arm: [(0.0, 0.0), moved(arm, seed)] for arm in arms},
+            log=False,
+        )
+        for seed in runs[START]
     ]
-    for arm, x, y in dots:
-        cx, cy = at(x, y)
-        lines.append(f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="5" fill="{colours[arm]}" fill-opacity=".85"/>')
-    for place, arm in enumerate(arms):
-        y = top + 16 + 20 * place
-        lines.append(f'<circle cx="{left + width + 18}" cy="{y - 4}" r="5" fill="{colours[arm]}"/>')
-        lines.append(f'<text x="{left + width + 28}" y="{y}">{arm}</text>')
-    return "\n".join([*lines, "</svg>"]) + "\n"
+    return panels(found, "A mixed stream: what each reward taught")
 
 
 Experiment = tuple[Callable[[Path, int], dict[str, dict[str, list[float]]]], Callable[[Runs], list[str]]]

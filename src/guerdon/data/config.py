@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -249,19 +250,23 @@ class MixtureConfig(DatasetConfig):
         tables: dict[str, Any] = serialize(self)["of"]
         return tables
 
-    def sets(self, seed: int) -> dict[str, list[Problem]]:
+    def sets(self, seed: int) -> dict[str, Sequence[Problem]]:
         """The problems of each set, with its name in `info` and in their ids; two sets of one kind draw differently."""
         from guerdon.core.seeds import derive_seed
         from guerdon.data.mix import in_set
+        from guerdon.data.rows import chosen
 
+        built = {name: one.build(derive_seed(seed, "set", name)) for name, one in self.of.items()}
         return {
-            name: [in_set(name, problem) for problem in one.build(derive_seed(seed, "set", name))]
-            for name, one in self.of.items()
+            name: chosen(problems, range(len(problems)), functools.partial(in_set, name))
+            for name, problems in built.items()
         }
 
     def build(self, seed: int) -> Sequence[Problem]:
         """All sets, one after the other."""
-        return [problem for problems in self.sets(seed).values() for problem in problems]
+        from guerdon.data.rows import joined
+
+        return joined(list(self.sets(seed).values()))
 
 
 class DataConfig(Config):

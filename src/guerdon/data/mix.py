@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
@@ -50,12 +51,16 @@ def mix(
     if total is None:
         total = min(math.floor(size * whole / shares[name]) for name, size in sizes.items() if shares[name])
     counts = _apportioned({name: share / whole for name, share in shares.items()}, total)
-    placed = []
-    for name, count in counts.items():
-        order = _order(sets[name], count, None if seed is None else derive_seed(seed, "mix", name))
-        placed += [((index + 0.5) / count, name, item) for index, item in enumerate(order)]
-    placed.sort(key=lambda entry: entry[:2])
-    return tuple(item for _, _, item in placed)
+    placed = (
+        _placed(name, _order(sets[name], count, None if seed is None else derive_seed(seed, "mix", name)))
+        for name, count in counts.items()
+    )
+    return tuple(item for _, _, item in heapq.merge(*placed, key=lambda entry: entry[:2]))
+
+
+def _placed(name: str, items: Sequence[T]) -> Iterator[tuple[float, str, T]]:
+    """The items, evenly from 0 to 1."""
+    return (((index + 0.5) / len(items), name, item) for index, item in enumerate(items))
 
 
 def _apportioned(shares: Mapping[str, Fraction], total: int) -> dict[str, int]:

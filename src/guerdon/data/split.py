@@ -6,7 +6,10 @@ A problem's side depends on its own content alone, so neither file order nor new
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from array import array
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from guerdon.core.errors import DataError
@@ -14,13 +17,14 @@ from guerdon.core.seeds import content_hash
 from guerdon.core.types import Message, Problem
 from guerdon.data.config import DataConfig, MixtureConfig
 from guerdon.data.mix import SET, mix
+from guerdon.data.rows import chosen
 
 
 class Split(NamedTuple):
-    """Problems of a run."""
+    """Problems of a run; of many rows only hashes and places are in memory (`rows.py`)."""
 
-    train: tuple[Problem, ...]
-    eval: tuple[Problem, ...]
+    train: Sequence[Problem]
+    eval: Sequence[Problem]
     num_duplicates: int
     """Problems that stood more than once in a dataset; kept once."""
     num_overlap: int
@@ -35,47 +39,81 @@ def load_problems(config: DataConfig, seed: int) -> Split:
     Raises:
         DataError: a dataset cannot be read, or one side would be empty.
     """
-    found, duplicates = _distinct(config.train.build(seed))
+    found = _distinct(config.train.build(seed))
+    duplicates = len(found.problems) - len(found.places)
     if config.eval is not None:
-        held, more = _distinct(config.eval.build(seed))
-        duplicates += more
-        rest = found
+        held, rest = _distinct(config.eval.build(seed)), found
+        duplicates += len(held.problems) - len(held.places)
     else:
-        held = {key: problem for key, problem in found.items() if is_held_out(key, config.eval_fraction)}
-        rest = {key: problem for key, problem in found.items() if key not in held}
-    del found
-    asked = {prompt_key(problem) for problem in held.values()}
-    train = {key: problem for key, problem in rest.items() if prompt_key(problem) not in asked}
-    overlap = len(rest) - len(train)
-    del rest
-    if not train or not held:
-        raise DataError(_empty(config, len(train), len(held), overlap))
+        is_held = [is_held_out(f"{key:016x}", config.eval_fraction) for key in found.contents]
+        held, rest = found.only(is_held), found.only(not one for one in is_held)
+    asked = set(held.prompts)
+    train = rest.only(key not in asked for key in rest.prompts)
+    overlap = len(rest.places) - len(train.places)
+    if not train.places or not held.places:
+        raise DataError(_empty(config, len(train.places), len(held.places), overlap))
+    order, held_order = train.places, held.places
     if isinstance(config.train, MixtureConfig):
         shares = {name: one.weight for name, one in config.train.of.items() if one.weight is not None}
-        _need_sets(config.train, train)
-        train = _mixed(train, shares, seed if config.shuffle else None)
+        sets = _by_set(train)
+        _need_sets(config.train, sets)
+        order = _woven(sets, shares, seed if config.shuffle else None)
     if isinstance(config.eval or config.train, MixtureConfig):
-        held = _mixed(held, {}, None)
-    return Split(_shown(train, config), _shown(held, config), duplicates, overlap)
+        held_order = _woven(_by_set(held), {}, None)
+    shown = _instructions(config)
+    return Split(
+        chosen(train.problems, order, shown), chosen(held.problems, held_order, shown), duplicates, overlap
+    )
 
 
-def _mixed(
-    problems: dict[str, Problem], weights: Mapping[str, float], seed: int | None
-) -> dict[str, Problem]:
+class _Side(NamedTuple):
+    """Some problems of a dataset: their places in it, and hashes of what they ask."""
+
+    problems: Sequence[Problem]
+    places: array[int]
+    contents: array[int]
+    prompts: array[int]
+
+    def only(self, wanted: Iterable[bool]) -> _Side:
+        """Those that are wanted."""
+        flags = bytes(wanted)
+        return _Side(self.problems, *(array("Q", compress(column, flags)) for column in self[1:]))
+
+
+def _distinct(problems: Sequence[Problem]) -> _Side:
+    """Each problem where it stands first."""
+    found = _Side(problems, array("Q"), array("Q"), array("Q"))
+    seen: set[int] = set()
+    for place, problem in enumerate(problems):
+        asked = _asked(problem)
+        content = int(content_hash(_content(asked, problem)), 16)
+        if content not in seen:
+            seen.add(content)
+            found.places.append(place)
+            found.contents.append(content)
+            found.prompts.append(int(content_hash(asked), 16))
+    return found
+
+
+def _by_set(side: _Side) -> dict[str, array[int]]:
+    """The places of each set's problems."""
+    sets: dict[str, array[int]] = {}
+    for place in side.places:
+        sets.setdefault(str(side.problems[place].info.get(SET)), array("Q")).append(place)
+    return sets
+
+
+def _woven(sets: Mapping[str, array[int]], weights: Mapping[str, float], seed: int | None) -> array[int]:
     """The sets spread evenly, so that any beginning has about the same mix; a single set stays as it is."""
-    sets: dict[str, list[tuple[str, Problem]]] = {}
-    for key, problem in problems.items():
-        sets.setdefault(str(problem.info.get(SET)), []).append((key, problem))
-    return dict(mix(sets, weights, seed=seed)) if len(sets) > 1 else problems
+    return array("Q", mix(sets, weights, seed=seed)) if len(sets) > 1 else next(iter(sets.values()))
 
 
-def _need_sets(config: MixtureConfig, train: Mapping[str, Problem]) -> None:
+def _need_sets(config: MixtureConfig, there: Container[str]) -> None:
     """Refuse a mix of which a set is gone.
 
     Raises:
         DataError: no problem of a set is left to train on.
     """
-    there = {problem.info.get(SET) for problem in train.values()}
     for name in config.of:
         if name not in there:
             raise DataError(
@@ -86,12 +124,16 @@ def _need_sets(config: MixtureConfig, train: Mapping[str, Problem]) -> None:
 
 def content_key(problem: Problem) -> str:
     """Hash of what is asked and what is right, white space aside."""
-    return content_hash("\x1f".join([_asked(problem), " ".join((problem.target or "").split())]))
+    return content_hash(_content(_asked(problem), problem))
 
 
 def prompt_key(problem: Problem) -> str:
     """Hash of what is asked, white space aside."""
     return content_hash(_asked(problem))
+
+
+def _content(asked: str, problem: Problem) -> str:
+    return "\x1f".join([asked, " ".join((problem.target or "").split())])
 
 
 def _asked(problem: Problem) -> str:
@@ -109,22 +151,15 @@ def _empty(config: DataConfig, train: int, held: int, overlap: int) -> str:
     )
 
 
-def _distinct(problems: Sequence[Problem]) -> tuple[dict[str, Problem], int]:
-    found: dict[str, Problem] = {}
-    for problem in problems:
-        found.setdefault(content_key(problem), problem)
-    return found, len(problems) - len(found)
-
-
 def is_held_out(key: str, fraction: float) -> bool:
     """Whether content of this hash belongs to the held-out side of that share."""
     return int(key, 16) / (1 << 4 * len(key)) < fraction
 
 
-def _shown(problems: dict[str, Problem], config: DataConfig) -> tuple[Problem, ...]:
-    """The problems with the recipe's instructions; empties `problems`, so that only one copy stays."""
+def _instructions(config: DataConfig) -> Callable[[Problem], Problem]:
+    """How a problem is shown to the model."""
     system = Message(role="system", content=config.system_prompt) if config.system_prompt else None
-    return tuple(_with_instructions(problems.pop(key), system, config.suffix) for key in list(problems))
+    return functools.partial(_with_instructions, system=system, suffix=config.suffix)
 
 
 def _with_instructions(problem: Problem, system: Message | None, suffix: str) -> Problem:

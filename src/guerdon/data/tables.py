@@ -14,7 +14,7 @@ import dataclasses
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from guerdon.core.types import Json, Message, Problem
 from guerdon.data.cells import ABSENT, first_of, json_of, messages_of, text_of, value_at
 from guerdon.data.config import HubConfig, JsonlConfig, ParquetConfig, TableConfig
 from guerdon.data.files import Row, jsonl_rows, parquet_rows
+from guerdon.data.rows import spooled
 
 TARGETS = ("target", "answer", "ground_truth", "gold", "label")
 """Columns that may hold the gold answer, in this order; then a `solution` in text, by its final answer."""
@@ -32,22 +33,22 @@ PROMPTS = ("prompt", "messages", "question", "problem", "query")
 """Columns that may hold what is asked, in this order."""
 
 
-def read_jsonl(config: JsonlConfig) -> tuple[Problem, ...]:
+def read_jsonl(config: JsonlConfig) -> Sequence[Problem]:
     """Read a file of JSON Lines, plain or gzipped.
 
     Raises:
         DataError: no such file, empty, truncated, or a line that is no JSON object or no usable row.
     """
-    return _problems(table_rows(config), config, str(Path(config.path).expanduser()))
+    return spooled(_problems(table_rows(config), config, str(Path(config.path).expanduser())))
 
 
-def read_parquet(config: ParquetConfig) -> tuple[Problem, ...]:
+def read_parquet(config: ParquetConfig) -> Sequence[Problem]:
     """Read a .parquet file or a folder of them, in the order of their names.
 
     Raises:
         DataError: no such file, damaged, or a row that cannot be used.
     """
-    return _problems(table_rows(config), config, str(Path(config.path).expanduser()))
+    return spooled(_problems(table_rows(config), config, str(Path(config.path).expanduser())))
 
 
 def table_rows(config: JsonlConfig | ParquetConfig) -> Iterator[tuple[str, Row]]:
@@ -60,14 +61,14 @@ def table_rows(config: JsonlConfig | ParquetConfig) -> Iterator[tuple[str, Row]]
     return jsonl_rows(path) if isinstance(config, JsonlConfig) else parquet_rows(path)
 
 
-def read_hub(config: HubConfig) -> tuple[Problem, ...]:
+def read_hub(config: HubConfig) -> Sequence[Problem]:
     """Read a dataset of the Hugging Face hub.
 
     Raises:
         MissingExtraError: `datasets` is not installed.
         DataError: it cannot be had (offline, private, no such split), or a row cannot be used.
     """
-    return _problems(hub_rows(config), config, config.path)
+    return spooled(_problems(hub_rows(config), config, config.path))
 
 
 def hub_rows(config: HubConfig) -> Iterator[tuple[str, Row]]:
@@ -92,22 +93,22 @@ def hub_rows(config: HubConfig) -> Iterator[tuple[str, Row]]:
     return ((f"row {index}", row) for index, row in enumerate(rows))
 
 
-def _problems(rows: Iterable[tuple[str, Row]], config: TableConfig, source: str) -> tuple[Problem, ...]:
-    found: dict[str, Problem] = {}
+def _problems(rows: Iterable[tuple[str, Row]], config: TableConfig, source: str) -> Iterator[Problem]:
+    seen: set[int] = set()  # hashes of the names, which themselves would fill the memory
     for place, row in itertools.islice(rows, config.limit):
         problem = to_problem(row, config, f"{source}, {place}")
-        if problem.id in found:
-            problem = _told_apart(problem, place, found)
-        found[problem.id] = problem
-    if not found:
+        if hash(problem.id) in seen:
+            problem = _told_apart(problem, place, seen)
+        seen.add(hash(problem.id))
+        yield problem
+    if not seen:
         raise DataError(f"data: {source}: no rows; expected at least one with a prompt")
-    return tuple(found.values())
 
 
-def _told_apart(problem: Problem, place: str, found: Mapping[str, Problem]) -> Problem:
+def _told_apart(problem: Problem, place: str, seen: Container[int]) -> Problem:
     """A name of its own for a row whose id stood before: files in one folder often count from 0 each."""
     name = f"{problem.id}~{content_hash(_content(problem.messages, problem.target))}"
-    return dataclasses.replace(problem, id=f"{name}~{place}" if name in found else name)
+    return dataclasses.replace(problem, id=f"{name}~{place}" if hash(name) in seen else name)
 
 
 class Columns(NamedTuple):
@@ -119,9 +120,9 @@ class Columns(NamedTuple):
     id: str | None
 
     @property
-    def consumed(self) -> frozenset[str]:
+    def consumed(self) -> frozenset[str | None]:
         """Columns that do not go on into `info`."""
-        return frozenset(name for name in (self.prompt, self.target, self.solution) if name)
+        return frozenset((self.prompt, self.target, self.solution))
 
 
 def columns_of(row: Row, config: TableConfig, where: str) -> Columns:

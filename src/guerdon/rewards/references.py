@@ -97,8 +97,8 @@ class ReferenceBank:
 
     def missing(self, problems: Sequence[Problem]) -> list[Problem]:
         """Those without references, each prompt once."""
-        found = {prompt_key(problem): problem for problem in problems}
-        return [problem for key, problem in found.items() if key not in self._rows]
+        keyed = ((prompt_key(problem), problem) for problem in problems)
+        return list({key: problem for key, problem in keyed if key not in self._rows}.values())
 
     def add(self, rows: Sequence[Row], write: Callable[[str], None] | None = None) -> None:
         """Take rows in; `write` is given a line for each first.

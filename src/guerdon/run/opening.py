@@ -20,10 +20,13 @@ from guerdon.train.supervised import solution_of
 
 def unsolved(config: RunConfig, problems: Sequence[Problem]) -> str:
     """Why stage sft cannot imitate these training problems; "": it can, or there is no such stage."""
-    lacking = [one for one in problems if not solution_of(one)] if "sft" in config.stages else []
+    lacking = (
+        [at for at, one in enumerate(problems) if not solution_of(one)] if "sft" in config.stages else []
+    )
     if not lacking:
         return ""
-    is_critique = COUNT in lacking[0].info
+    first = problems[lacking[0]]
+    is_critique = COUNT in first.info
     remedy = (
         "kind critiques works them out for pairs of kind arith alone; to begin with critiques of your own, train on a "
         'file of them first (data.train.kind = "jsonl", columns prompt and solution)'
@@ -33,7 +36,7 @@ def unsolved(config: RunConfig, problems: Sequence[Problem]) -> str:
     rest = ", ".join(f'"{stage}"' for stage in config.stages if stage != "sft") or '"grpo"'
     return (
         f"data.train: {len(lacking)} of {len(problems)} problems have no worked "
-        f"{'critique' if is_critique else 'solution'} for stage sft to imitate (the first: {lacking[0].id}): {remedy}, or "
+        f"{'critique' if is_critique else 'solution'} for stage sft to imitate (the first: {first.id}): {remedy}, or "
         f"leave the stage out: stages = [{rest}]"
     )
 

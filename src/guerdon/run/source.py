@@ -7,6 +7,7 @@ import itertools
 import math
 import random
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -155,12 +156,13 @@ class RolloutSource:
         wanted = min(math.ceil(MIN_REFERENCE / self.config.num_generations), len(scored))
         found = [group.group.problem for group in scored]
         sampled = {problem.id for problem in found}
-        rest = [problem for problem in self.pool if problem.id not in sampled]
+        rest = array("Q", (at for at, problem in enumerate(self.pool) if problem.id not in sampled))
         random.Random(seed).shuffle(rest)
         for name in config.calibrate:
             lacking = wanted - sum(config.counts(name, problem) for problem in found)
             if lacking > 0:
-                fitting = (one for one in rest if config.counts(name, one) and one not in found)
+                others = (self.pool[at] for at in rest)
+                fitting = (one for one in others if config.counts(name, one) and one not in found)
                 found += list(itertools.islice(fitting, lacking))
         further = found[len(scored) :]
         if further and self.references:

@@ -251,7 +251,7 @@ def _memory_table(found: dict[str, Any]) -> list[str]:
     lines += [f"| {steps:,} | {1000 * size:.1f} |" for steps, size in shown]
     lines += [
         "", "![Resident memory](growth_memory.svg)", "", "## Memory over rows", "",
-        "A JSON Lines file, read and split as a run does (problems stay in memory), then fed one epoch.", "",
+        "A JSON Lines file, read and split as a run does (many rows lie in a temporary file), then fed one epoch.", "",
         "| rows | file, MB | seconds to read | resident before, MB | after, MB | bytes a row |",
         "|---:|---:|---:|---:|---:|---:|",
     ]  # fmt: skip

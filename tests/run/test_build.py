@@ -16,10 +16,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from guerdon.data.config import ArithConfig
+from guerdon.data.rows import Rows
+from guerdon.data.split import load_problems
 from guerdon.explain.report import report_html
 from guerdon.run.build import run_recipe
 from guerdon.run.config import RunConfig, RunOptions
-from guerdon.run.recipe import load_run
+from guerdon.run.recipe import load_recipe, load_run
 from rewarding import tiny_reward_model
 
 ROOT = Path(__file__).parents[2]
@@ -499,3 +502,28 @@ def test_an_alarm_stops_the_stage_and_stands_in_the_report(tmp_path: Path) -> No
     assert f"alarm at step {event['step']}" in page
     assert "reward went up and brief went down" in page
     assert "not finished" not in page
+
+
+def test_a_run_begun_with_rows_in_memory_goes_on_with_the_same_rows_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = ArithConfig(num_problems=60, max_digits=1, layout="hash").build(0)
+    rows = [
+        {"prompt": problem.messages[0].content, "answer": problem.info["solution"]} for problem in problems
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    head, _, rest = RECIPE.read_text().partition("[data.train]")
+    table = f'[data.train]\nkind = "jsonl"\npath = "{tmp_path / "rows.jsonl"}"\n'
+    recipe = tmp_path / "rows.toml"
+    recipe.write_text(head + table + rest[rest.index("\n[rollout]") :])
+    straight = run_recipe(load_recipe(str(recipe), [*QUICK, f"output_dir={tmp_path / 'straight'}"])).folder
+    copy = tmp_path / "again" / "tiny_grpo"
+    shutil.copytree(straight, copy)
+    for folder in (copy / "checkpoints").iterdir():
+        if not folder.name.endswith("sft-00003"):
+            shutil.rmtree(folder)
+    monkeypatch.setattr("guerdon.data.rows.MAX_BYTES", 1000)
+    config = load_run(copy, [f"output_dir={copy.parent}"])
+    assert isinstance(load_problems(config.data, config.seed).train, Rows)
+    run_recipe(config, RunOptions(resume=copy))
+    assert_same_run(copy, straight)

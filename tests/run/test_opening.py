@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,26 @@ def test_what_stage_sft_cannot_imitate_is_told_with_what_helps(tmp_path: Path) -
     assert 'stages = ["grpo"]' in told
     assert critic(own, stages=["grpo"]) == ""
     assert critic({"kind": "arith", "num_pairs": 20}) == ""
+
+
+def test_what_stage_sft_cannot_imitate_is_counted_without_holding_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"{at} " * 40, "answer": 1}) + "\n" for at in range(2000)))
+    data = {"train": {"kind": "jsonl", "path": str(path)}}
+    config = RunConfig.model_validate({"data": data, "rewards": {"math": {}}, "stages": ["sft", "grpo"]})
+    monkeypatch.setattr("guerdon.data.rows.MAX_BYTES", 1000)
+    problems = config.data.train.build(0)
+    tracemalloc.start()
+    try:
+        told = unsolved(config, problems)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert told.startswith("data.train: 2000 of 2000 problems have no worked solution")
+    assert f"the first: {problems[0].id}" in told
+    assert peak / len(problems) < 100, "bytes a row"
 
 
 def test_a_second_run_of_a_recipe_never_touches_the_first(tmp_path: Path) -> None:

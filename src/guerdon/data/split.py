@@ -21,7 +21,7 @@ from guerdon.data.rows import chosen
 
 
 class Split(NamedTuple):
-    """Problems of a run; of many rows only hashes and places are in memory (`rows.py`)."""
+    """Problems of a run; of many rows only their places are in memory (`rows.py`)."""
 
     train: Sequence[Problem]
     eval: Sequence[Problem]

@@ -1,6 +1,6 @@
 """How much faster is a run whose rewards, sampling and learning overlap, and does it learn as much?
 
-    python benchmarks/overlap.py [--seeds 0 1 2] [--steps 45]
+    python benchmarks/overlap.py [--seeds 0 1 2 3] [--steps 100]
 
 The world: "list letters". A 0.4M-parameter policy whose answers differ much in length. Right is an answer with six
 different letters and none twice, says a judge behind HTTP (overlap_judge.py); verdicts take 0.1 s in the median, at most 2.
@@ -10,7 +10,8 @@ Every arm makes the same number of steps of the same recipe on one core, one run
     while decoding     the same; groups are scored while others are being written
     staleness 1, 2     sampling and scoring of later steps while this one learns (`rollout.staleness`)
 
-Accuracy: the share of right answers to held-out prompts at the end. Runs that are done are not made again (--work), so an
+Accuracy: the share of right answers to held-out prompts at the end; two runs that differ in nothing but their seed end
+several points apart, so intervals are over runs (seeds first, then prompts). Runs that are done are not made again (--work), so an
 interrupted benchmark goes on where it stood. Results: benchmarks/results/overlap.{json,md}, docs/assets/overlap.svg.
 """
 
@@ -38,7 +39,6 @@ from overlap_judge import LETTERS, MAX_S, MEDIAN_S, is_right
 from peers import RESULTS, machine, place
 
 from guerdon.core.types import Message, Problem
-from guerdon.functional.stats import bootstrap_interval
 from guerdon.models.config import ModelConfig
 from guerdon.models.loading import load_policy
 from guerdon.rewards.rubric import Rubric
@@ -50,6 +50,7 @@ from guerdon.run.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
 MAX_LENGTH = 40
+NUM_PROMPTS = 640
 SYNCHRONOUS = "synchronous"
 ARMS = {SYNCHRONOUS: 0, "while decoding": 0, "staleness 1": 1, "staleness 2": 2}
 TARGET = 1.3
@@ -70,7 +71,7 @@ def supervised(work: Path, seed: int) -> str:
     done = folder / "done"
     if not done.exists():
         draw = random.Random(f"overlap/{seed}")
-        rows = [{"prompt": text, "solution": answer(draw)} for text in problems(64) for _ in range(8)]
+        rows = [{"prompt": text, "solution": answer(draw)} for text in trained()]
         start = small_model(work / f"start{seed}", seed)
         config = RunConfig.model_validate(
             {
@@ -87,12 +88,23 @@ def supervised(work: Path, seed: int) -> str:
     return done.read_text()
 
 
+def is_held(number: int) -> bool:
+    """Whether this prompt is kept for the end."""
+    return number % 10 == 0
+
+
+def trained() -> list[str]:
+    """The other prompts."""
+    return [text for number, text in enumerate(problems(NUM_PROMPTS)) if not is_held(number)]
+
+
 def accuracies(model: str) -> list[float]:
     """Share of right answers to each held-out prompt; the same random numbers every time."""
     policy = load_policy(ModelConfig(source=model, dtype="float32"))
     held = [
         Problem(id=f"held{number}", messages=(Message(role="user", content=f"{number}: list letters"),))
-        for number in range(64, 128)
+        for number in range(NUM_PROMPTS)
+        if is_held(number)
     ]
     sampling = SamplingConfig(max_completion_length=MAX_LENGTH)
     groups = Rollouter(policy, LocalEngine(policy)).rollout(held, sampling, num_generations=16, seed=7)
@@ -114,7 +126,7 @@ def run_one(arm: str, seed: int, url: str, args: argparse.Namespace) -> None:
     policy = supervised(args.work, seed)
     if arm == SYNCHRONOUS:  # what a recipe cannot ask for: score nothing before all is sampled
         build.streams = never  # type: ignore[attr-defined]
-    rows = [{"prompt": text} for text in problems(64)]
+    rows = [{"prompt": text} for text in trained()]
     config = RunConfig.model_validate(
         {
             "name": name, "output_dir": str(args.work), "seed": seed, "stages": ["grpo"], "save_steps": 1000,
@@ -171,13 +183,20 @@ def judged() -> Iterator[str]:
         process.wait()
 
 
-def interval(items: list[float]) -> tuple[float, float, float]:
-    found = bootstrap_interval(
-        torch.tensor(items, dtype=torch.float64),
-        num_resamples=2000,
-        generator=torch.Generator().manual_seed(0),
+def interval(runs: dict[str, dict[str, Any]], base: dict[str, dict[str, Any]]) -> tuple[float, float, float]:
+    """Mean difference in accuracy to the runs of `base`, and its 95 % interval by two-level bootstrap: seeds, then prompts."""
+    gaps = [
+        [after - other for after, other in zip(runs[seed]["after"], base[seed]["after"], strict=True)]
+        for seed in sorted(runs)
+    ]
+    draw = random.Random(0)
+    means = sorted(
+        statistics.fmean(
+            statistics.fmean(draw.choices(one, k=len(one))) for one in draw.choices(gaps, k=len(gaps))
+        )
+        for _ in range(2000)
     )
-    return float(found.mean), float(found.low), float(found.high)
+    return statistics.fmean(map(statistics.fmean, gaps)), means[50], means[-51]
 
 
 def pooled(runs: dict[str, dict[str, Any]], key: str) -> list[float]:
@@ -187,7 +206,7 @@ def pooled(runs: dict[str, dict[str, Any]], key: str) -> list[float]:
 def table(found: Found) -> list[str]:
     lines = [
         "| arm | s a step | speedup (each seed) | sampling s | scoring after it s | learning s | waiting s | staleness "
-        "| right before | right after | difference to synchronous |",
+        "| right before | right after (each seed) | difference to synchronous |",
         "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     base = found[SYNCHRONOUS]
@@ -202,16 +221,14 @@ def table(found: Found) -> list[str]:
             for key in ("rollout_s", "score_s", "learn_s", "wait_s", "staleness")
         }
         after, before = pooled({seed: runs[seed] for seed in seeds}, "after"), pooled(runs, "before")
-        gap = [
-            a - b for a, b in zip(after, pooled({seed: base[seed] for seed in seeds}, "after"), strict=True)
-        ]
-        middle, low, high = interval(gap)
+        each = ", ".join(f"{100 * statistics.fmean(runs[seed]['after']):.0f}" for seed in seeds)
+        middle, low, high = interval({seed: runs[seed] for seed in seeds}, base)
         shown = f"{100 * middle:+.1f} % ({100 * low:+.1f} to {100 * high:+.1f})" if arm != SYNCHRONOUS else ""
         lines.append(
             f"| {arm} | {statistics.fmean(times.values()):.2f} | **{statistics.fmean(ratios):.2f}** "
             f"({', '.join(f'{ratio:.2f}' for ratio in ratios)}) | {mean['rollout_s']:.2f} | {mean['score_s']:.2f} "
             f"| {mean['learn_s']:.2f} | {mean['wait_s']:.2f} | {mean['staleness']:.2f} "
-            f"| {100 * statistics.fmean(before):.1f} % | {100 * statistics.fmean(after):.1f} % | {shown} |"
+            f"| {100 * statistics.fmean(before):.1f} % | {100 * statistics.fmean(after):.1f} % ({each}) | {shown} |"
         )
     return lines
 
@@ -224,8 +241,7 @@ def verdict(found: Found) -> str:
         if arm == SYNCHRONOUS or set(runs) != set(base):
             continue
         ratio = statistics.fmean(base[seed]["seconds"] / runs[seed]["seconds"] for seed in runs)
-        gap = [a - b for a, b in zip(pooled(runs, "after"), pooled(base, "after"), strict=True)]
-        _, low, high = interval(gap)
+        _, low, high = interval(runs, base)
         if ratio >= TARGET and low <= 0.0 <= high:
             good.append(f"{arm} ({ratio:.2f})")
         elif ratio >= TARGET and low > 0.0:
@@ -275,8 +291,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=45)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--work", type=Path, default=Path("runs/overlap"), help="folder of the runs")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)

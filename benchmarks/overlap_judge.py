@@ -2,8 +2,8 @@
 
     python benchmarks/overlap_judge.py [--port 0]
 
-How long a verdict takes is drawn from the answer's text (log-normal: most are short, a few are long); the verdicts on all
-answers are written side by side, as an inference server's continuous batching does. It sleeps meanwhile: the model that it
+How long a verdict takes is drawn from prompt and answer (log-normal: most are short, a few are long), whatever a policy
+has learned to say; the verdicts on all answers are written side by side, as an inference server's continuous batching does. It sleeps meanwhile: the model that it
 stands for computes on another machine. Prints its address as the first line. No torch here.
 """
 
@@ -34,9 +34,9 @@ def is_right(text: str) -> bool:
     return len(set(text) & set(LETTERS)) >= 6 and len(set(text)) == len(text)
 
 
-def seconds(text: str) -> float:
-    """Of the verdict on this answer."""
-    return min(MAX_S, MEDIAN_S * math.exp(SPREAD * random.Random(f"verdict/{text}").gauss(0.0, 1.0)))
+def seconds(query: str) -> float:
+    """Of the verdict on this prompt and answer."""
+    return min(MAX_S, MEDIAN_S * math.exp(SPREAD * random.Random(f"verdict/{query}").gauss(0.0, 1.0)))
 
 
 def create_app() -> FastAPI:
@@ -47,7 +47,7 @@ def create_app() -> FastAPI:
     async def judge(payload: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         pairs = zip(payload["query"], payload["prompts"], strict=True)
         texts = [query[len(prompt) :] for query, prompt in pairs]
-        await asyncio.sleep(max(seconds(text) for text in texts))
+        await asyncio.sleep(max(map(seconds, payload["query"])))
         return {"rewards": [float(is_right(text)) for text in texts]}
 
     return app

@@ -11,8 +11,9 @@ Every arm makes the same number of steps of the same recipe on one core, one run
     staleness 1, 2     sampling and scoring of later steps while this one learns (`rollout.staleness`)
 
 Accuracy: the share of right answers to held-out prompts at the end; two runs that differ in nothing but their seed end
-several points apart, so intervals are over runs (seeds first, then prompts). Runs that are done are not made again (--work), so an
-interrupted benchmark goes on where it stood. Results: benchmarks/results/overlap.{json,md}, docs/assets/overlap.svg.
+several points apart, so intervals are over runs (seeds first, then prompts). Runs that are done are not made again
+(--work), so an interrupted benchmark goes on where it stood. Results: benchmarks/results/overlap.{json,md} and
+docs/assets/overlap.svg.
 """
 
 from __future__ import annotations
@@ -184,7 +185,7 @@ def judged() -> Iterator[str]:
 
 
 def interval(runs: dict[str, dict[str, Any]], base: dict[str, dict[str, Any]]) -> tuple[float, float, float]:
-    """Mean difference in accuracy to the runs of `base`, and its 95 % interval by two-level bootstrap: seeds, then prompts."""
+    """Mean difference in accuracy to the runs of `base`; 95 % interval by two-level bootstrap: seeds, then prompts."""
     gaps = [
         [after - other for after, other in zip(runs[seed]["after"], base[seed]["after"], strict=True)]
         for seed in sorted(runs)

@@ -4,7 +4,8 @@
 
 How long a verdict takes is drawn from prompt and answer (log-normal: most are short, a few are long), whatever a policy
 has learned to say; the verdicts on all answers are written side by side, as an inference server's continuous batching
-does. It sleeps meanwhile: the model that it stands for computes on another machine. Prints its address as the first line. No torch here.
+does. It sleeps meanwhile: the model that it stands for computes on another machine. Prints its address as the first
+line. No torch here.
 """
 
 from __future__ import annotations

@@ -2,22 +2,20 @@
 
     python benchmarks/hybrid.py [--only mixed|parts] [--seeds 1 2] [--work FOLDER]      about half an hour, one CPU thread
 
-All runs start from one policy, `builtin:tiny`, cold-started on worked solutions of both kinds; its answers made the pairs
-that one reward model learned from (both seed 0).
+All runs of an experiment start from one policy, `builtin:tiny`, cold-started on worked solutions (seed 0).
 
 mixed  recipes/mixed.toml with its reward changed. The policy meets sums, which have a gold answer, and requests for
        lists, which have none. `rules` pays for right sums and cannot judge lists; `model` pays by a reward model for
        everything; `hybrid` routes sums to the rule and lists to the model; `control` tosses a coin. The reward model
        learns from pairs of the cold-started policy's own answers of both kinds, labelled exactly.
        Asked: does the hybrid improve both kinds, do the others improve one each, does the hybrid beat the best of them?
-parts  Sums alone, two rewards of weight 1: the right answer (rare) and a boxed answer (easy; the cold start shows two
-       layouts in equal parts). `gdpo` normalises each in the group and adds, `grpo` adds and normalises; `control` tosses
-       a coin. Asked: are answers right more often, and the easy reward no worse?
+parts  Sums alone, two rewards of weight 1: the right answer (rare, for the cold start is short) and a boxed answer (easy:
+       the cold start shows two layouts in equal parts). `gdpo` normalises each in the group and adds, `grpo` adds and
+       normalises; `control` tosses a coin. Asked: are answers right more often, and the easy reward no worse?
 
-A seed is one draw of problems and rollouts. Its arms see the same problems and are measured on the
-same held-out ones with the same random numbers; intervals are paired bootstraps over held-out problems of all seeds. What
-is done is kept in --work: the same command goes on where it was. Results: benchmarks/results/hybrid.{json,md} and
-docs/assets/hybrid.svg.
+A seed is one draw of problems and rollouts. Its arms see the same problems and are measured on the same held-out ones
+with the same random numbers; intervals are paired bootstraps over held-out problems of all seeds. What is done is kept in
+--work: the same command goes on where it was. Results: benchmarks/results/hybrid.{json,md} and docs/assets/hybrid.svg.
 """
 
 from __future__ import annotations
@@ -86,27 +84,29 @@ def mixed_recipe(work: Path, seed: int, **changes: Any) -> dict[str, Any]:
 
 
 def parts_recipe(work: Path, seed: int, **changes: Any) -> dict[str, Any]:
-    """Sums alone, otherwise as the mixed recipe."""
+    """Sums alone, and room for a box; otherwise as the mixed recipe."""
     config = mixed_recipe(work, seed, rewards=RIGHT_AND_BOXED)
     config.pop("reward")
     config["data"] = {"train": SUMS}
+    config["rollout"] = {**config["rollout"], "max_completion_length": 40}
     config["eval"] = {**config["eval"], "accuracy": "math"}
     return {**config, **changes}
 
 
-def cold_start(work: Path) -> Path:
-    """The policy that all runs start from: lists, and sums in two layouts. Its own held-out problems are theirs, too."""
-    config = parts_recipe(work, 0, name="start", stages=["sft"])
-    sums = {name: {**SUMS, "layout": name} for name in ("hash", "boxed")}
-    config["data"] = {"train": {**sums, "lists": config_of_lists(work)}}
+def cold_start(work: Path, *, lists: bool) -> Path:
+    """The policy that an experiment's runs start from, on sums in two layouts; its held-out problems are theirs, too.
+
+    With lists as long as the recipe says; without half as long, so that right answers are rare.
+    """
+    config = parts_recipe(work, 0, name="start" if lists else "start_parts", stages=["sft"])
+    sets: dict[str, Any] = {name: {**SUMS, "layout": name} for name in ("hash", "boxed")}
+    if lists:
+        sets["lists"] = mixed_recipe(work, 0)["data"]["train"]["lists"]
+    else:
+        config["sft"] = {**config["sft"], "max_steps": config["sft"]["max_steps"] // 2}
+    config["data"] = {"train": sets}
     config["eval"] = {"num_problems": 0}
     return newest_model(run(config, work)).resolve()
-
-
-def config_of_lists(work: Path) -> dict[str, Any]:
-    """The table of the set of lists."""
-    table: dict[str, Any] = mixed_recipe(work, 0)["data"]["train"]["lists"]
-    return table
 
 
 def run(config: Mapping[str, Any], work: Path) -> Path:
@@ -134,7 +134,7 @@ def reward_model(config: Mapping[str, Any], start: Path, folder: Path) -> Path:
 
 def mixed(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
     """All arms of one seed."""
-    start = cold_start(work)
+    start = cold_start(work, lists=True)
     judge = reward_model(mixed_recipe(work, 0), start, work / "judge")
     found: dict[str, dict[str, list[float]]] = {}
     for arm, changes in MIXED.items():
@@ -152,7 +152,7 @@ def mixed(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
 
 def parts(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
     """All arms of one seed."""
-    start = cold_start(work)
+    start = cold_start(work, lists=False)
     found: dict[str, dict[str, list[float]]] = {}
     for arm, changes in PARTS.items():
         config = parts_recipe(work, seed, name=f"parts_{seed}_{arm}", stages=["grpo"], **changes)

@@ -80,6 +80,57 @@ def test_what_a_judge_reads_is_computed_first_and_handed_over() -> None:
     assert [part.value for part in read["says"]] == [1.0, None]  # one that crashes is data
 
 
+class Counting:
+    """A judge that keeps the targets of the problems it was asked about."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    async def score(self, group: RolloutGroup) -> list[Part]:
+        self.asked.append(group.problem.target)
+        return [Part(name="x", value=0.5) for _ in group.rollouts]
+
+
+def test_a_judge_is_asked_only_where_a_route_leads_to_it() -> None:
+    table = {
+        "rewards": {"math": {}, "judge": {"kind": "random"}, "probe": {"kind": "random", "weight": 0.0}},
+        "reward": {"route": {"by": "target", "cases": {"yes": "math", "no": "judge"}}},
+    }
+    config = RubricConfig.parse(table)
+    judge, probe = Counting(), Counting()
+    built = Rubric.from_config(config)
+    verifiers = {
+        **built.verifiers,
+        "judge": (config.rewards["judge"], judge),
+        "probe": (config.rewards["probe"], probe),
+    }
+    routed = Rubric(verifiers, built.tree)
+    first, second = asyncio.run(routed.score([answered(["4", "5"], target="4"), answered(["4"])]))
+    assert judge.asked == [None]
+    assert probe.asked == ["4", None]  # outside the tree: recorded everywhere
+    assert [item.value for item in first.scores] == [1.0, 0.0]
+    part = first.scores[1].part("judge")
+    assert part is not None
+    assert (part.value, part.evidence.note[:9]) == (None, "not asked")
+    assert [item.value for item in second.scores] == [0.5]
+    assert second.scores[0].part("math") is not None  # a rule costs nothing: it says what it can
+
+
+def test_what_a_part_reads_is_asked_even_where_its_own_route_ends() -> None:
+    table = {
+        "rewards": {"says": {"kind": "random"}, "reader": {"kind": "random"}},
+        "reward": {"route": {"by": "target", "cases": {"yes": "reader", "no": "says"}}},
+    }
+    config = RubricConfig.parse(table)
+    judge = Counting()
+    reader = (ReaderConfig(name="reader"), Reader())
+    routed = Rubric(
+        {"says": (config.rewards["says"], judge), "reader": reader}, Rubric.from_config(config).tree
+    )
+    found = asyncio.run(routed.score([answered(["a"], target="4")]))[0]
+    assert (judge.asked, found.scores[0].value) == (["4"], 5.0)
+
+
 def test_a_weight_of_zero_is_a_metric_only() -> None:
     quiet = Rubric({"says": (RandomVerifierConfig(name="says", weight=0.0), Says())})
     found = score(quiet, "yes")

@@ -17,7 +17,7 @@ from typing import Any
 
 from guerdon.core.errors import PluginError, RolloutFailure, UserError
 from guerdon.core.metrics import Max, Mean, Metric
-from guerdon.core.types import Evidence, Failure, Part, Rollout, RolloutGroup, Score, ScoredGroup
+from guerdon.core.types import Evidence, Failure, Part, Problem, Rollout, RolloutGroup, Score, ScoredGroup
 from guerdon.rewards.calibration import Calibration
 from guerdon.rewards.config import Runs, VerifierConfig
 from guerdon.rewards.rubric_config import Rewards, RubricConfig
@@ -74,10 +74,24 @@ class Rubric:
 
     async def _group(self, group: RolloutGroup) -> ScoredGroup:
         failures: list[Failure] = list(group.failures)
-        found = await self._columns(group, failures, sorted(self.verifiers, key=self._reads_others))
-        columns = [found[name] for name in self.verifiers]
+        asked = self._asked(group.problem)
+        found = await self._columns(group, failures, sorted(asked, key=self._reads_others))
+        columns = [
+            found[name] if name in asked else [_not_asked(name)] * len(group.rollouts)
+            for name in self.verifiers
+        ]
         scores = tuple(self.tree.score(group.problem, parts) for parts in zip(*columns, strict=True))
         return ScoredGroup(group=dataclasses.replace(group, failures=tuple(failures)), scores=scores)
+
+    def _asked(self, problem: Problem) -> list[str]:
+        """The parts that are asked: a judge costs, so none whose say a route keeps from this problem."""
+        counted = [
+            name
+            for name, (_, verifier) in self.verifiers.items()
+            if not hasattr(verifier, "score") or self.tree.config.counts(name, problem)
+        ]
+        read = {other for name in counted for other in self.verifiers[name][0].reads.values()}
+        return [name for name in self.verifiers if name in counted or name in read]
 
     def _reads_others(self, name: str) -> bool:
         return bool(self.verifiers[name][0].reads)
@@ -245,6 +259,14 @@ class Rubric:
         for _, verifier in self.verifiers.values():
             if hasattr(verifier, "close"):
                 verifier.close()
+
+
+def _not_asked(name: str) -> Part:
+    return Part(
+        name=name,
+        value=None,
+        evidence=Evidence(note="not asked: the reward takes another route for this problem"),
+    )
 
 
 def _checked(config: VerifierConfig, part: Part) -> Part:

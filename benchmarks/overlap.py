@@ -55,6 +55,8 @@ NUM_PROMPTS = 640
 SYNCHRONOUS = "synchronous"
 ARMS = {SYNCHRONOUS: 0, "while decoding": 0, "staleness 1": 1, "staleness 2": 2}
 TARGET = 1.3
+SPAN = 10
+"""Steps that a point of the picture is the mean of."""
 Found = dict[str, dict[str, dict[str, Any]]]
 """Arm to seed to what one run found."""
 
@@ -255,15 +257,22 @@ def verdict(found: Found) -> str:
 
 
 def picture(found: Found) -> str:
-    """Mean reward against seconds since the start, a panel a seed."""
+    """Mean reward of the last steps against seconds since the start, a panel a seed."""
     shown = []
     for seed in found[SYNCHRONOUS]:
         series = {
-            arm: list(zip(itertools.accumulate(runs[seed]["step_s"]), runs[seed]["reward"], strict=True))
+            arm: list(
+                zip(itertools.accumulate(runs[seed]["step_s"]), smooth(runs[seed]["reward"]), strict=True)
+            )
             for arm, runs in found.items()
         }
         shown.append(Panel(f"seed {seed}", "seconds since the start", series, log=False))
-    return panels(shown, "Mean reward of a step")
+    return panels(shown, f"Reward, mean of the last {SPAN} steps")
+
+
+def smooth(values: list[float]) -> list[float]:
+    """The mean of each value and of those before it, `SPAN` at most."""
+    return [statistics.fmean(values[max(0, at - SPAN + 1) : at + 1]) for at in range(len(values))]
 
 
 def write(found: Found, args: argparse.Namespace, about: dict[str, Any]) -> None:

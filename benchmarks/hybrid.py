@@ -2,15 +2,15 @@
 
     python benchmarks/hybrid.py [--only mixed|parts] [--seeds 1 2] [--work FOLDER]      about half an hour, one CPU thread
 
-All runs of an experiment start from one policy, `builtin:tiny`, cold-started on worked solutions (seed 0).
+All runs start from one policy, `builtin:tiny`, cold-started on worked solutions of both kinds (seed 0).
 
 mixed  recipes/mixed.toml with its reward changed. The policy meets sums, which have a gold answer, and requests for
        lists, which have none. `rules` pays for right sums and cannot judge lists; `model` pays by a reward model for
        everything; `hybrid` routes sums to the rule and lists to the model; `control` tosses a coin. The reward model
        learns from pairs of the cold-started policy's own answers of both kinds, labelled exactly.
        Asked: does the hybrid improve both kinds, do the others improve one each, does the hybrid beat the best of them?
-parts  Sums alone, two rewards of weight 1: the right answer (rare, for the cold start is short) and a boxed answer (easy:
-       the cold start shows two layouts in equal parts). `gdpo` normalises each in the group and adds, `grpo` adds and
+parts  Sums alone, two rewards of weight 1: the right answer (hard) and a boxed answer (easy: the cold start shows two
+       layouts in equal parts). `gdpo` normalises each in the group and adds, `grpo` adds and
        normalises; `control` tosses a coin. Asked: are answers right more often, and the easy reward no worse?
 
 A seed is one draw of problems and rollouts. Its arms see the same problems and are measured on the same held-out ones
@@ -93,18 +93,11 @@ def parts_recipe(work: Path, seed: int, **changes: Any) -> dict[str, Any]:
     return {**config, **changes}
 
 
-def cold_start(work: Path, *, lists: bool) -> Path:
-    """The policy that an experiment's runs start from, on sums in two layouts; its held-out problems are theirs, too.
-
-    With lists as long as the recipe says; without half as long, so that right answers are rare.
-    """
-    config = parts_recipe(work, 0, name="start" if lists else "start_parts", stages=["sft"])
+def cold_start(work: Path) -> Path:
+    """The policy that all runs start from: lists, and sums in two layouts. Its own held-out problems are theirs, too."""
+    config = parts_recipe(work, 0, name="start", stages=["sft"])
     sets: dict[str, Any] = {name: {**SUMS, "layout": name} for name in ("hash", "boxed")}
-    if lists:
-        sets["lists"] = mixed_recipe(work, 0)["data"]["train"]["lists"]
-    else:
-        config["sft"] = {**config["sft"], "max_steps": config["sft"]["max_steps"] // 2}
-    config["data"] = {"train": sets}
+    config["data"] = {"train": {**sets, "lists": mixed_recipe(work, 0)["data"]["train"]["lists"]}}
     config["eval"] = {"num_problems": 0}
     return newest_model(run(config, work)).resolve()
 
@@ -134,7 +127,7 @@ def reward_model(config: Mapping[str, Any], start: Path, folder: Path) -> Path:
 
 def mixed(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
     """All arms of one seed."""
-    start = cold_start(work, lists=True)
+    start = cold_start(work)
     judge = reward_model(mixed_recipe(work, 0), start, work / "judge")
     found: dict[str, dict[str, list[float]]] = {}
     for arm, changes in MIXED.items():
@@ -152,7 +145,7 @@ def mixed(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
 
 def parts(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
     """All arms of one seed."""
-    start = cold_start(work, lists=False)
+    start = cold_start(work)
     found: dict[str, dict[str, list[float]]] = {}
     for arm, changes in PARTS.items():
         config = parts_recipe(work, seed, name=f"parts_{seed}_{arm}", stages=["grpo"], **changes)

@@ -113,6 +113,9 @@ def test_a_judge_is_asked_only_where_a_route_leads_to_it() -> None:
     assert part is not None
     assert (part.value, part.evidence.note[:9]) == (None, "not asked")
     assert [item.value for item in second.scores] == [0.5]
+    numbers = values(rubric_metrics([first, second]))
+    assert (numbers["rewards/judge/unverified"], numbers["rewards/judge/mean"]) == (0.0, 0.5)
+    assert "rewards/judge/unverified" not in values(rubric_metrics([first]))
     assert second.scores[0].part("math") is not None  # a rule costs nothing: it says what it can
 
 

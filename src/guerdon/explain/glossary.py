@@ -213,7 +213,7 @@ _PATTERNS = (
     (
         re.compile(r"rewards/(.+)/unverified"),
         "{0}, unverified",
-        "Share of rollouts that the part “{0}” could not judge.",
+        "Share of rollouts that the part “{0}” was asked about and could not judge.",
         "%",
         -1,
     ),

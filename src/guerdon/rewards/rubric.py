@@ -26,6 +26,8 @@ from guerdon.rewards.tree import RewardTree
 
 NOTE = 300
 """Most characters of a part's note in a message."""
+NOT_ASKED = Evidence(note="not asked: the reward takes another route for this problem")
+"""Of a judge that a route keeps from a problem."""
 
 
 class Rubric:
@@ -77,7 +79,9 @@ class Rubric:
         asked = self._asked(group.problem)
         found = await self._columns(group, failures, sorted(asked, key=self._reads_others))
         columns = [
-            found[name] if name in asked else [_not_asked(name)] * len(group.rollouts)
+            found[name]
+            if name in asked
+            else [Part(name=name, value=None, evidence=NOT_ASKED)] * len(group.rollouts)
             for name in self.verifiers
         ]
         scores = tuple(self.tree.score(group.problem, parts) for parts in zip(*columns, strict=True))
@@ -261,14 +265,6 @@ class Rubric:
                 verifier.close()
 
 
-def _not_asked(name: str) -> Part:
-    return Part(
-        name=name,
-        value=None,
-        evidence=Evidence(note="not asked: the reward takes another route for this problem"),
-    )
-
-
 def _checked(config: VerifierConfig, part: Part) -> Part:
     """The part under the recipe's name; its weight is the tree's business.
 
@@ -303,7 +299,13 @@ def rubric_metrics(groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
 
 
 def _part_metrics(name: str, groups: Sequence[ScoredGroup]) -> dict[str, Metric]:
-    found = [part for group in groups for score in group.scores for part in score.parts if part.name == name]
+    found = [
+        part
+        for group in groups
+        for score in group.scores
+        for part in score.parts
+        if part.name == name and part.evidence != NOT_ASKED
+    ]
     values = [part.value for part in found if part.value is not None]
     metrics: dict[str, Metric] = {
         f"rewards/{name}/unverified": Mean(float(len(found) - len(values)), len(found))

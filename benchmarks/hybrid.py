@@ -40,8 +40,9 @@ from guerdon.run.build import run_recipe
 from guerdon.run.build_reward import run_reward_recipe
 from guerdon.run.config import RunConfig
 from guerdon.run.config_rm import PAIRS, preferences_recipe, reward_recipe
-from guerdon.run.folder import newest_model, read_records
+from guerdon.run.folder import newest_model
 from guerdon.run.make_preferences import make_preferences
+from guerdon.run.measure import evaluate_recipe
 from guerdon.run.recipe import load_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +73,9 @@ PARTS: dict[str, dict[str, Any]] = {
         }
     },
 }  # fmt: skip
+EVAL = {"num_problems": 800, "num_samples": 8, "greedy": False}
+Arms = dict[str, dict[str, list[float]]]
+"""Arm, metric: a value a held-out problem."""
 Runs = dict[str, dict[str, dict[str, list[float]]]]
 """Arm, seed, metric: a value a held-out problem."""
 
@@ -125,11 +129,13 @@ def reward_model(config: Mapping[str, Any], start: Path, folder: Path) -> Path:
     return folder / "rm"
 
 
-def mixed(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
+def mixed(work: Path, seed: int) -> Arms:
     """All arms of one seed."""
     start = cold_start(work)
     judge = reward_model(mixed_recipe(work, 0), start, work / "judge")
-    found: dict[str, dict[str, list[float]]] = {}
+    shown = mixed_recipe(work, seed, rewards=MIXED["rules"]["rewards"])
+    shown.pop("reward")
+    found = {START: measured(shown, start, work / f"mixed_{seed}_start.json")}
     for arm, changes in MIXED.items():
         config = mixed_recipe(work, seed, name=f"mixed_{seed}_{arm}", stages=["grpo"])
         if arm != "hybrid":
@@ -137,33 +143,36 @@ def mixed(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
         config |= changes
         if "judge" in config["rewards"]:
             config["rewards"] = {**config["rewards"], "judge": {"kind": "reward_model", "path": str(judge)}}
-        folder = run(from_start(config, start, evaluate=not found), work)
-        found.setdefault(START, measured(folder, 0))
-        found[arm] = measured(folder)
+        folder = run(from_start(config, start), work)
+        found[arm] = measured(shown, newest_model(folder), folder / "measured.json")
     return found
 
 
-def parts(work: Path, seed: int) -> dict[str, dict[str, list[float]]]:
+def parts(work: Path, seed: int) -> Arms:
     """All arms of one seed."""
     start = cold_start(work)
-    found: dict[str, dict[str, list[float]]] = {}
+    shown = parts_recipe(work, seed)
+    found = {START: measured(shown, start, work / f"parts_{seed}_start.json")}
     for arm, changes in PARTS.items():
         config = parts_recipe(work, seed, name=f"parts_{seed}_{arm}", stages=["grpo"], **changes)
-        folder = run(from_start(config, start, evaluate=not found), work)
-        found.setdefault(START, measured(folder, 0))
-        found[arm] = measured(folder) | {"advantages": distinct_advantages(folder)}
+        folder = run(from_start(config, start), work)
+        found[arm] = measured(shown, newest_model(folder), folder / "measured.json")
+        found[arm]["advantages"] = distinct_advantages(folder)
     return found
 
 
-def from_start(config: dict[str, Any], start: Path, *, evaluate: bool) -> dict[str, Any]:
-    """The recipe, from the cold-started weights; one arm of a seed measures those, too."""
+def from_start(config: dict[str, Any], start: Path) -> dict[str, Any]:
+    """The recipe, from the cold-started weights; what it is worth is measured afterwards."""
     model = {**config["model"], "source": str(start)}
-    return {**config, "model": model, "eval": {**config["eval"], "before": evaluate, "greedy": False}}
+    return {**config, "model": model, "eval": {**config["eval"], "num_problems": 0}}
 
 
-def measured(folder: Path, place: int = -1) -> dict[str, list[float]]:
-    """An evaluation, the last unless said otherwise, problem by problem."""
-    found: dict[str, list[float]] = read_records(folder / "evals.jsonl")[place]["per_problem"]
+def measured(config: dict[str, Any], model: Path, kept: Path) -> dict[str, list[float]]:
+    """By rules alone, problem by problem; kept in a file."""
+    if not kept.exists():
+        asked = parse_config(RunConfig, {**config, "eval": {**config["eval"], **EVAL}})
+        kept.write_text(json.dumps(evaluate_recipe(asked, model=str(model))["per_problem"]))
+    found: dict[str, list[float]] = json.loads(kept.read_text())
     return found
 
 
@@ -282,7 +291,7 @@ def picture(runs: Runs) -> str:
     return panels(found, "A mixed stream: what each reward taught")
 
 
-Experiment = tuple[Callable[[Path, int], dict[str, dict[str, list[float]]]], Callable[[Runs], list[str]]]
+Experiment = tuple[Callable[[Path, int], Arms], Callable[[Runs], list[str]]]
 EXPERIMENTS: dict[str, Experiment] = {"mixed": (mixed, mixed_text), "parts": (parts, parts_text)}
 
 

@@ -1,6 +1,6 @@
 """Two experiments on rewards that are put together: a mixed stream, and two rewards of different difficulty.
 
-    python benchmarks/hybrid.py [--only mixed|parts] [--seeds 1 2] [--work FOLDER]      about half an hour, one CPU thread
+    python benchmarks/hybrid.py [--only mixed|parts] [--seeds 1 2] [--work FOLDER]      two hours, one CPU thread
 
 All runs start from one policy, `builtin:tiny`, cold-started on worked solutions of both kinds (seed 0).
 
@@ -10,8 +10,8 @@ mixed  recipes/mixed.toml with its reward changed. The policy meets sums, which 
        learns from pairs of the cold-started policy's own answers of both kinds, labelled exactly.
        Asked: does the hybrid improve both kinds, do the others improve one each, does the hybrid beat the best of them?
 parts  Sums alone, two rewards of weight 1: the right answer (hard) and a boxed answer (easy: the cold start shows two
-       layouts in equal parts). `gdpo` normalises each in the group and adds, `grpo` adds and
-       normalises; `control` tosses a coin. Asked: are answers right more often, and the easy reward no worse?
+       layouts in equal parts). `gdpo` normalises each in the group and adds, `grpo` adds and normalises; `control` tosses
+       a coin. Asked: are answers right more often, and the easy reward no worse?
 
 A seed is one draw of problems and rollouts. Its arms see the same problems and are measured on the same held-out ones
 with the same random numbers; intervals are paired bootstraps over held-out problems of all seeds. What is done is kept in
@@ -276,7 +276,7 @@ def picture(runs: Runs) -> str:
             statistics.fmean(runs[arm][seed][metric]) - statistics.fmean(runs[START][seed][metric])
             for metric in ("sampled_accuracy/sums", "sampled_value/lists")
         )
-        return 100.0 * x, y
+        return round(100.0 * x), y
 
     arms = [arm for arm in runs if arm != START]
     found = [

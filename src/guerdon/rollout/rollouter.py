@@ -17,9 +17,11 @@ GroupDone = Callable[[int, RolloutGroup], None]
 class Rollouter:
     """Samples `num_generations` answers per problem from an engine."""
 
-    def __init__(self, policy: Policy, engine: Engine) -> None:
+    def __init__(self, policy: Policy, engine: Engine, *, begin: Callable[[], None] = lambda: None) -> None:
+        """`begin` is called first in each `rollout`, in its thread: it may give the policy other weights."""
         self.policy = policy
         self.engine = engine
+        self.begin = begin
 
     def rollout(
         self,
@@ -39,6 +41,7 @@ class Rollouter:
             seed: already derived from (run seed, stage, step); each answer adds its problem's id and its index.
             done: called with the place of a problem and its group as soon as its last answer has ended.
         """
+        self.begin()
         prompts = [self._prompt(problem, sampling) for problem in problems]
         requests = [
             Request(

@@ -28,16 +28,15 @@ from torch import Tensor
 from guerdon.core.errors import ConfigError
 from guerdon.core.metrics import Max, Mean, Metric, Sum, values
 from guerdon.core.seeds import derive_seed
-from guerdon.core.types import Problem, RolloutGroup, ScoredGroup
+from guerdon.core.types import Problem, ScoredGroup
 from guerdon.data.feed import Feed
 from guerdon.models.loading import choose_device
 from guerdon.models.logprobs import is_thread_safe
 from guerdon.models.policy import Policy
 from guerdon.rewards.rubric import Rubric
 from guerdon.rollout.background import Background
-from guerdon.rollout.config import SamplingConfig
 from guerdon.rollout.local import LocalEngine
-from guerdon.rollout.rollouter import GroupDone, Rollouter
+from guerdon.rollout.rollouter import Rollouter
 from guerdon.run.completions import Entry, write_groups
 from guerdon.run.config import RunConfig
 from guerdon.run.replay import read_groups
@@ -52,27 +51,6 @@ class Snapshot(NamedTuple):
 
     weights: Mapping[str, Tensor]
     version: int
-
-
-class SnapshotRollouter(Rollouter):
-    """Samples with the weights of one moment, whatever its policy has been given since."""
-
-    def __init__(self, rollouter: Rollouter, snapshot: Snapshot) -> None:
-        super().__init__(rollouter.policy, rollouter.engine)
-        self.snapshot = snapshot
-
-    def rollout(
-        self,
-        problems: Sequence[Problem],
-        sampling: SamplingConfig,
-        *,
-        num_generations: int,
-        seed: int,
-        done: GroupDone | None = None,
-    ) -> list[RolloutGroup]:
-        """As `Rollouter.rollout`."""
-        self.policy.load(*self.snapshot)
-        return super().rollout(problems, sampling, num_generations=num_generations, seed=seed, done=done)
 
 
 class Scored(NamedTuple):
@@ -237,12 +215,12 @@ def pipelined(
         )
     engine = LocalEngine(twin, max_batch_rows=settings.max_batch_rows)
     background = Background(stop=engine.stop, num_threads=settings.num_threads)
-    rollouter = Rollouter(twin, engine)
 
     def make(step: int, snapshot: Snapshot) -> RolloutSource:
         # Which groups are replaced is known late, so the replacements cannot come from the feed that others look ahead in.
         more = feed.shuffled(derive_seed(config.seed, "refill", step)).take
-        return source(SnapshotRollouter(rollouter, snapshot), background, more)
+        rollouter = Rollouter(twin, engine, begin=lambda: twin.load(*snapshot))
+        return source(rollouter, background, more)
 
     return PipelinedSource(
         policy,
